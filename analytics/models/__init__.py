@@ -1,0 +1,39 @@
+"""Every table of this app, so that Django finds them in one place."""
+
+from analytics.models.catalog import Assistant, Workflow
+from analytics.models.events import Kind, PendingEvent, Status, UsageEvent
+from analytics.models.rollups import (
+    ActiveTransition,
+    DailyAssistant,
+    DailyTeam,
+    DailyTotal,
+    DailyUsage,
+    DailyUser,
+    DailyWorkflow,
+    MonthlyAssistant,
+    MonthlyTeam,
+    MonthlyWorkflow,
+    PersonActivity,
+    RollupState,
+)
+
+__all__ = [
+    "ActiveTransition",
+    "Assistant",
+    "DailyAssistant",
+    "DailyTeam",
+    "DailyTotal",
+    "DailyUsage",
+    "DailyUser",
+    "DailyWorkflow",
+    "Kind",
+    "MonthlyAssistant",
+    "MonthlyTeam",
+    "MonthlyWorkflow",
+    "PendingEvent",
+    "PersonActivity",
+    "RollupState",
+    "Status",
+    "UsageEvent",
+    "Workflow",
+]
