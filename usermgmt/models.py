@@ -74,7 +74,7 @@ class User(AbstractBaseUser):
         db_table = "person"
         indexes = (
             # Read by metrics: people counted now; people who joined in a range (index-only).
-            models.Index(fields=["status"], name="person_status"),
+            models.Index(fields=["status"], include=["joined_at"], name="person_status"),
             models.Index(fields=["joined_at"], include=["id", "status"], name="person_joined"),
             models.Index(fields=["updated_at"], name="person_updated"),
         )

@@ -1,4 +1,5 @@
 import datetime
+
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
@@ -17,7 +18,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "day", "previous_day", blank=True, editable=False, primary_key=True, serialize=False
+                        "day",
+                        "previous_day",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("day", models.DateField()),
@@ -26,27 +32,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "active_transition",
-            },
-        ),
-        migrations.CreateModel(
-            name="DailyAssistant",
-            fields=[
-                ("requests", models.BigIntegerField(default=0)),
-                ("failed_requests", models.BigIntegerField(default=0)),
-                ("input_tokens", models.BigIntegerField(default=0)),
-                ("output_tokens", models.BigIntegerField(default=0)),
-                ("calls_without_usage", models.BigIntegerField(default=0)),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "day", "assistant_id", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("day", models.DateField()),
-                ("assistant_id", models.BigIntegerField()),
-            ],
-            options={
-                "db_table": "daily_assistant",
             },
         ),
         migrations.CreateModel(
@@ -60,7 +45,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "day", "team_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "day",
+                        "team_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("day", models.DateField()),
@@ -79,7 +69,14 @@ class Migration(migrations.Migration):
                 ("output_tokens", models.BigIntegerField(default=0)),
                 ("calls_without_usage", models.BigIntegerField(default=0)),
                 ("day", models.DateField(primary_key=True, serialize=False)),
-                ("active_users", models.BigIntegerField(default=0, help_text="People with a request on that day")),
+                (
+                    "active_users",
+                    models.BigIntegerField(
+                        db_default=0,
+                        default=0,
+                        help_text="People with a request on that day",
+                    ),
+                ),
                 ("chat_requests", models.BigIntegerField(default=0)),
                 ("assistant_requests", models.BigIntegerField(default=0)),
                 ("workflow_requests", models.BigIntegerField(default=0)),
@@ -129,13 +126,28 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "user_id", "day", blank=True, editable=False, primary_key=True, serialize=False
+                        "user_id",
+                        "day",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("user_id", models.BigIntegerField()),
                 ("day", models.DateField()),
-                ("first_value_at", models.DateTimeField(help_text="First successful request of the day", null=True)),
-                ("last_active_at", models.DateTimeField(help_text="Last request of the day", null=True)),
+                (
+                    "first_value_at",
+                    models.DateTimeField(
+                        help_text="First successful request of the day", null=True
+                    ),
+                ),
+                (
+                    "last_active_at",
+                    models.DateTimeField(
+                        help_text="Last request of the day", null=True
+                    ),
+                ),
             ],
             options={
                 "db_table": "daily_user",
@@ -152,7 +164,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "day", "workflow_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "day",
+                        "workflow_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("day", models.DateField()),
@@ -173,7 +190,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "month", "assistant_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "month",
+                        "assistant_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("month", models.DateField()),
@@ -194,7 +216,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "month", "team_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "month",
+                        "team_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("month", models.DateField()),
@@ -215,7 +242,12 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "month", "workflow_id", blank=True, editable=False, primary_key=True, serialize=False
+                        "month",
+                        "workflow_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
                     ),
                 ),
                 ("month", models.DateField()),
@@ -228,7 +260,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PendingEvent",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("user_id", models.BigIntegerField()),
                 ("occurred_at", models.DateTimeField()),
                 ("team_id", models.BigIntegerField()),
@@ -248,13 +288,29 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Assistant",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("key", models.CharField(max_length=200, unique=True)),
                 ("name", models.CharField(max_length=200)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
                 (
                     "updated_at",
-                    models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now()),
+                    models.DateTimeField(
+                        auto_now=True,
+                        db_default=django.db.models.functions.datetime.Now(),
+                    ),
                 ),
                 ("archived_at", models.DateTimeField(null=True)),
                 ("deleted_at", models.DateTimeField(null=True)),
@@ -265,7 +321,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["updated_at"], name="assistant_updated"),
                     models.Index(
-                        condition=models.Q(("archived_at__isnull", True), ("deleted_at__isnull", True)),
+                        condition=models.Q(
+                            ("archived_at__isnull", True), ("deleted_at__isnull", True)
+                        ),
                         fields=["id"],
                         name="assistant_live",
                     ),
@@ -273,31 +331,85 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DailyAssistant",
+            fields=[
+                ("requests", models.BigIntegerField(default=0)),
+                ("failed_requests", models.BigIntegerField(default=0)),
+                ("input_tokens", models.BigIntegerField(default=0)),
+                ("output_tokens", models.BigIntegerField(default=0)),
+                ("calls_without_usage", models.BigIntegerField(default=0)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "day",
+                        "assistant_id",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("assistant_id", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "daily_assistant",
+                "indexes": [
+                    models.Index(
+                        fields=["assistant_id", "-day"], name="daily_assistant_last"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="PersonActivity",
             fields=[
                 ("user_id", models.BigIntegerField(primary_key=True, serialize=False)),
-                ("first_value_at", models.DateTimeField(help_text="First successful request", null=True)),
+                (
+                    "first_value_at",
+                    models.DateTimeField(
+                        help_text="First successful request", null=True
+                    ),
+                ),
                 ("last_active_at", models.DateTimeField(null=True)),
                 ("last_active_day", models.DateField(null=True)),
             ],
             options={
                 "db_table": "person_activity",
                 "indexes": [
-                    models.Index(fields=["user_id"], include=("first_value_at",), name="person_activity_value")
+                    models.Index(
+                        fields=["user_id"],
+                        include=("first_value_at",),
+                        name="person_activity_value",
+                    )
                 ],
             },
         ),
         migrations.CreateModel(
             name="RollupState",
             fields=[
-                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.SmallIntegerField(
+                        default=1, primary_key=True, serialize=False
+                    ),
+                ),
                 ("time_zone", models.CharField(max_length=64)),
                 ("version", models.BigIntegerField(default=0)),
-                ("as_of", models.DateTimeField(help_text="Every event committed before this instant is folded")),
+                (
+                    "as_of",
+                    models.DateTimeField(
+                        help_text="Every event committed before this instant is folded"
+                    ),
+                ),
             ],
             options={
                 "db_table": "rollup_state",
-                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="rollup_state_single")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="rollup_state_single"
+                    )
+                ],
             },
         ),
         CreatePartitionedModel(
@@ -318,23 +430,53 @@ class Migration(migrations.Migration):
                 ),
                 ("user_id", models.BigIntegerField()),
                 ("occurred_at", models.DateTimeField()),
-                ("event_key", models.UUIDField(help_text="128-bit hash of (source, the client's event id)")),
-                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "event_key",
+                    models.UUIDField(
+                        help_text="128-bit hash of (source, the client's event id)"
+                    ),
+                ),
+                (
+                    "received_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
                 ("source", models.CharField(max_length=40)),
                 ("team_id", models.BigIntegerField(default=0)),
-                ("kind", models.SmallIntegerField(choices=[(1, "chat"), (2, "assistant"), (3, "workflow")])),
+                (
+                    "kind",
+                    models.SmallIntegerField(
+                        choices=[(1, "chat"), (2, "assistant"), (3, "workflow")]
+                    ),
+                ),
                 ("assistant_id", models.BigIntegerField(default=0)),
                 ("workflow_id", models.BigIntegerField(default=0)),
                 ("model", models.CharField(default="", max_length=200)),
                 ("requests", models.SmallIntegerField(default=1)),
-                ("input_tokens", models.BigIntegerField(default=0, help_text="Including cached")),
-                ("cached_tokens", models.BigIntegerField(default=0, help_text="Part of input")),
-                ("output_tokens", models.BigIntegerField(default=0, help_text="Including reasoning")),
-                ("reasoning_tokens", models.BigIntegerField(default=0, help_text="Part of output")),
+                (
+                    "input_tokens",
+                    models.BigIntegerField(default=0, help_text="Including cached"),
+                ),
+                (
+                    "cached_tokens",
+                    models.BigIntegerField(default=0, help_text="Part of input"),
+                ),
+                (
+                    "output_tokens",
+                    models.BigIntegerField(default=0, help_text="Including reasoning"),
+                ),
+                (
+                    "reasoning_tokens",
+                    models.BigIntegerField(default=0, help_text="Part of output"),
+                ),
                 ("usage_known", models.BooleanField(default=True)),
                 (
                     "status",
-                    models.SmallIntegerField(choices=[(1, "success"), (2, "error"), (3, "cancelled")], default=1),
+                    models.SmallIntegerField(
+                        choices=[(1, "success"), (2, "error"), (3, "cancelled")],
+                        default=1,
+                    ),
                 ),
                 ("latency_ms", models.BigIntegerField(null=True)),
             ],
@@ -355,16 +497,24 @@ class Migration(migrations.Migration):
                         name="usage_event_tokens_in_range",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("requests__in", (0, 1))), name="usage_event_at_most_one_request"
+                        condition=models.Q(("requests__in", (0, 1))),
+                        name="usage_event_at_most_one_request",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("occurred_at__gte", datetime.datetime(2000, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))
+                            (
+                                "occurred_at__gte",
+                                datetime.datetime(
+                                    2000, 1, 1, 0, 0, tzinfo=datetime.UTC
+                                ),
+                            )
                         ),
                         name="usage_event_not_before_2000",
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(("kind__in", [1, 2, 3]), ("status__in", [1, 2, 3])),
+                        condition=models.Q(
+                            ("kind__in", [1, 2, 3]), ("status__in", [1, 2, 3])
+                        ),
                         name="usage_event_known_kind_and_status",
                     ),
                 ],
@@ -373,13 +523,29 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Workflow",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
                 ("key", models.CharField(max_length=200, unique=True)),
                 ("name", models.CharField(max_length=200)),
-                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now()
+                    ),
+                ),
                 (
                     "updated_at",
-                    models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now()),
+                    models.DateTimeField(
+                        auto_now=True,
+                        db_default=django.db.models.functions.datetime.Now(),
+                    ),
                 ),
                 ("archived_at", models.DateTimeField(null=True)),
                 ("deleted_at", models.DateTimeField(null=True)),
@@ -390,7 +556,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["updated_at"], name="workflow_updated"),
                     models.Index(
-                        condition=models.Q(("archived_at__isnull", True), ("deleted_at__isnull", True)),
+                        condition=models.Q(
+                            ("archived_at__isnull", True), ("deleted_at__isnull", True)
+                        ),
                         fields=["id"],
                         name="workflow_live",
                     ),

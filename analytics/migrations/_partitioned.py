@@ -18,7 +18,11 @@ class CreatePartitionedModel(migrations.CreateModel):
         return name, list(args), kwargs | {"partition_by": self.partition_by}
 
     def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: Any,
+        to_state: Any,
     ) -> None:
         plain = schema_editor.sql_create_table
         schema_editor.sql_create_table = f"{plain} PARTITION BY RANGE ({schema_editor.quote_name(self.partition_by)})"

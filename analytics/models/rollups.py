@@ -24,7 +24,7 @@ class Measures(models.Model):
 
 class DailyTotal(Measures):
     day = models.DateField(primary_key=True)
-    active_users = models.BigIntegerField(default=0, help_text="People with a request on that day")
+    active_users = models.BigIntegerField(default=0, db_default=0, help_text="People with a request on that day")
     chat_requests = models.BigIntegerField(default=0)
     assistant_requests = models.BigIntegerField(default=0)
     workflow_requests = models.BigIntegerField(default=0)
@@ -51,6 +51,8 @@ class DailyAssistant(Measures):
 
     class Meta:
         db_table = "daily_assistant"
+        # Read by metrics: the last day an assistant was used.
+        indexes = (models.Index(fields=["assistant_id", "-day"], name="daily_assistant_last"),)
 
 
 class DailyWorkflow(Measures):

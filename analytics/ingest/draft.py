@@ -1,0 +1,133 @@
+"""What an event says, before anything is looked up: decoded, checked, and named by text.
+
+In: a mapping of fields (strings when read from a file). Out: an `EventDraft`, or `Rejected` with the reason.
+The rules are those of the database's own checks, so that what passes here can be stored and read back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from analytics.models.events import EARLIEST, MAX_TOKENS, Kind, Status
+
+CLOCK_SKEW = dt.timedelta(minutes=10)
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Text = Annotated[str, Meta(max_length=200)]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
+Instant = Annotated[dt.datetime, Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why one event cannot be counted. Its neighbours are."""
+
+    reason: str
+
+
+class EventDraft(msgspec.Struct, kw_only=True, gc=False):
+    """One event as its sender names things. `*_id` is the sender's own id, the bare name is for people to read.
+
+    Without `kind`: a workflow run if it names a workflow, else a message to an assistant if it names one, else chat.
+    Without `input_tokens` and `output_tokens` the call's usage is unknown. `request` is false for calls that nobody
+    asked for on their own: titles, embeddings, evaluations, extra model calls, test runs.
+    """
+
+    event_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    occurred_at: Instant
+    received_at: Instant | None = None
+    user_id: Text | None = None
+    email: Email | None = None
+    user_name: Text | None = None
+    team_id: Text | None = None
+    team: Text | None = None
+    kind: Literal["chat", "assistant", "workflow"] | None = None
+    assistant_id: Text | None = None
+    assistant: Text | None = None
+    workflow_id: Text | None = None
+    workflow: Text | None = None
+    model: Text = ""
+    request: bool = True
+    input_tokens: Tokens | None = None
+    cached_tokens: Tokens = 0
+    output_tokens: Tokens | None = None
+    reasoning_tokens: Tokens = 0
+    status: Literal["success", "error", "cancelled"] = "success"
+    latency_ms: Annotated[int, Meta(ge=0, le=10**12)] | None = None
+
+    @property
+    def kind_code(self) -> Kind:
+        if self.kind is not None:
+            return _KINDS[self.kind]
+        if self.workflow_id or self.workflow:
+            return Kind.WORKFLOW
+        return Kind.ASSISTANT if self.assistant_id or self.assistant else Kind.CHAT
+
+    @property
+    def status_code(self) -> Status:
+        return _STATUSES[self.status]
+
+    @property
+    def usage_known(self) -> bool:
+        return self.input_tokens is not None or self.output_tokens is not None
+
+
+FIELDS = EventDraft.__struct_fields__
+TEXT_FIELDS = (
+    "event_id user_id email user_name team_id team assistant_id assistant workflow_id workflow model".split()
+)
+_KINDS = {kind.label: kind for kind in Kind}
+_STATUSES = {status.label: status for status in Status}
+
+
+def draft(fields: Mapping[str, Any], now: dt.datetime, *, from_text: bool = False) -> EventDraft | Rejected:
+    """The draft of one event, or why not. `from_text`: every value is a string, as files have it."""
+    try:
+        event = msgspec.convert(fields, EventDraft, strict=not from_text)
+    except msgspec.ValidationError as error:
+        return Rejected(_reason(error))
+    reason = problem(event, now)
+    return Rejected(reason) if reason else event
+
+
+def problem(event: EventDraft, now: dt.datetime) -> str | None:
+    """What the types alone cannot say, or None."""
+    if not EARLIEST <= event.occurred_at <= now + CLOCK_SKEW:
+        return f"occurred_at {event.occurred_at.isoformat()} is not between 2000-01-01 and ten minutes from now"
+    if event.received_at is not None and not EARLIEST <= event.received_at <= now + CLOCK_SKEW:
+        return f"received_at {event.received_at.isoformat()} is not between 2000-01-01 and ten minutes from now"
+    if event.cached_tokens > (event.input_tokens or 0):
+        return "cached_tokens is part of input_tokens and cannot be larger"
+    if event.reasoning_tokens > (event.output_tokens or 0):
+        return "reasoning_tokens is part of output_tokens and cannot be larger"
+    return _text_problem(event)
+
+
+def _text_problem(event: EventDraft) -> str | None:
+    for name in TEXT_FIELDS:
+        value = getattr(event, name)
+        if value and not (value.isascii() and value.isprintable()) and _FORBIDDEN.search(value):
+            return f"{name} contains control characters"
+    return None
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    message = str(error)
+    text, _, path = message.partition(" - at `$.")
+    return f"{path.rstrip('`')}: {text}" if path else text
+
+
+def event_key(source: str, event_id: str) -> UUID:
+    """The 128-bit hash under which (source, event id) is stored once."""
+    digest = hashlib.blake2b(f"{source}\x00{event_id}".encode(), digest_size=16)
+    return UUID(bytes=digest.digest())

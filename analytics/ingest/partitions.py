@@ -1,0 +1,65 @@
+"""Monthly partitions of `usage_event`, made ahead by a beat task and on demand by ingest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+
+from analytics.models.locks import Lock, hold
+
+
+def months_of(instants: Iterable[dt.datetime]) -> set[dt.date]:
+    """First days of the UTC months that hold these instants."""
+    return {dt.date(year, month, 1) for year, month in {(i.year, i.month) for i in _in_utc(instants)}}
+
+
+def _in_utc(instants: Iterable[dt.datetime]) -> Iterable[dt.datetime]:
+    return (i.astimezone(dt.UTC) for i in instants)
+
+
+def months_ahead(today: dt.date, count: int = 3) -> set[dt.date]:
+    """This month and the `count` after it."""
+    months = {today.replace(day=1)}
+    while len(months) <= count:
+        months.add(_next_month(max(months)))
+    return months
+
+
+def ensure(months: Iterable[dt.date]) -> int:
+    """Makes the partitions that are missing; returns how many. Costs one catalogue look-up when none is.
+
+    Call it before the transaction that inserts: attaching waits for no reader and no writer, but holds its locks
+    until its own transaction ends.
+    """
+    missing = _missing(set(months))
+    if missing:
+        with transaction.atomic():
+            hold(Lock.PARTITIONS)
+            missing = _missing(missing)
+            for month in missing:
+                _create(month)
+    return len(missing)
+
+
+def _missing(months: set[dt.date]) -> list[dt.date]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [[*map(_name, months)]])
+        absent = {name for (name,) in cursor.fetchall()}
+    return sorted(month for month in months if _name(month) in absent)
+
+
+def _create(month: dt.date) -> None:
+    name, start, end = _name(month), f"{month} 00:00Z", f"{_next_month(month)} 00:00Z"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {name} (LIKE usage_event INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        cursor.execute(f"ALTER TABLE usage_event ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+
+
+def _name(month: dt.date) -> str:
+    return f"usage_event_{month:%Y_%m}"
+
+
+def _next_month(month: dt.date) -> dt.date:
+    return (month.replace(day=1) + dt.timedelta(days=32)).replace(day=1)

@@ -1,0 +1,97 @@
+"""Rows in, verdicts out: one transaction per batch, idempotent, nothing but PostgreSQL.
+
+COPY into a temporary table, INSERT what is new into `usage_event`, and what the rollups need of it into the outbox.
+The conflict is found by the primary key (user_id, occurred_at, event_key) of the month's partition.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from analytics.ingest import partitions
+from analytics.models.locks import Lock, hold_shared
+
+
+class EventRow(NamedTuple):
+    """One `usage_event`, resolved to ids. The field order is the COPY order."""
+
+    user_id: int
+    occurred_at: dt.datetime
+    event_key: UUID
+    received_at: dt.datetime
+    source: str
+    team_id: int
+    kind: int
+    assistant_id: int
+    workflow_id: int
+    model: str
+    requests: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    usage_known: bool
+    status: int
+    latency_ms: int | None
+
+
+COLUMNS = EventRow._fields
+_TYPES = (
+    "int8 timestamptz uuid timestamptz text int8 int2 int8 int8 text int2 int8 int8 int8 int8 bool int2 int8".split()
+)
+_OUTBOX = (
+    "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
+    "input_tokens, output_tokens, usage_known"
+)
+_COPY = f"COPY incoming_event ({', '.join(COLUMNS)}) FROM STDIN"
+_STORE = f"""
+    WITH stored AS (
+        INSERT INTO usage_event ({", ".join(COLUMNS)})
+        SELECT {", ".join(COLUMNS)} FROM incoming_event
+        ON CONFLICT DO NOTHING
+        RETURNING event_key, {_OUTBOX}
+    ), outbox AS (
+        INSERT INTO pending_event ({_OUTBOX}) SELECT {_OUTBOX} FROM stored
+    )
+"""
+
+
+def store_rows(rows: Sequence[EventRow]) -> set[UUID]:
+    """Stores a batch and returns the keys of the events that were new. Committed when it returns.
+
+    A key that stands twice in `rows` is stored once.
+    """
+    partitions.ensure(partitions.months_of(row.occurred_at for row in rows))
+    with transaction.atomic(), connection.cursor() as cursor:
+        _begin()
+        with cursor.copy(f"{_COPY} (FORMAT BINARY)") as copy:
+            copy.set_types(_TYPES)
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(f"{_STORE} SELECT event_key FROM stored")
+        return {key for (key,) in cursor.fetchall()}
+
+
+def store_block(block: bytes) -> int:
+    """Stores a batch that is COPY text in the order of `COLUMNS`; returns how many events were new.
+
+    For bulk loads: the caller has made sure of the partitions and of the values.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        _begin()
+        with cursor.copy(_COPY) as copy:
+            copy.write(block)
+        cursor.execute(f"{_STORE} SELECT count(*) FROM stored")
+        return int(cursor.fetchone()[0])
+
+
+def _begin() -> None:
+    hold_shared(Lock.INGEST)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists, skipping", every batch
+        cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event (LIKE usage_event) ON COMMIT DELETE ROWS")
