@@ -53,12 +53,10 @@ INSTALLED_APPS = [
     "heroicons",
     "csp",
     "django_structlog",
-    "health_check",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "panta_admin.middleware.DatabaseDownMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -91,52 +89,58 @@ TEMPLATES = [
 ]
 
 # --- Database -----------------------------------------------------------------------------------------------------
-_refuse(not env.str("DATABASE_URL", default=""), "Set DATABASE_URL to the PostgreSQL database.")
-DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-DATABASES["default"].setdefault("OPTIONS", {})
-# The web role gives up on a runaway question; workers and commands set no limit (`STATEMENT_TIMEOUT_MS=0`).
-STATEMENT_TIMEOUT_MS = env.int("STATEMENT_TIMEOUT_MS", default=15_000)
-DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off"
+DATABASE_URL = env.str("DATABASE_URL", default="")
+_refuse(not DATABASE_URL, "Set DATABASE_URL to the PostgreSQL database.")
 _refuse(
-    "postgresql" not in str(DATABASES["default"]["ENGINE"]),
-    "DATABASE_URL must be a PostgreSQL address: rollups rely on its SQL.",
+    urlsplit(DATABASE_URL).scheme not in ("postgres", "postgresql"),
+    "DATABASE_URL must be a PostgreSQL address (postgresql://…): rollups rely on its SQL.",
 )
+# 0 is no limit: right for workers and commands. The web role gives up on a runaway question (wsgi.py sets 15 s).
+STATEMENT_TIMEOUT_MS = env.int("STATEMENT_TIMEOUT_MS", default=0)
+_database = env.db_url_config(DATABASE_URL)
+_options = _database.pop("OPTIONS", {})
+DATABASES = {
+    "default": {
+        **_database,
+        "HOST": _options.pop("host", _database["HOST"]),  # a unix socket's folder can only travel as ?host=
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            **_options,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off",
+        },
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis: broker and report cache; losing it costs freshness only -------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="")
 _refuse(not REDIS_URL, "Set REDIS_URL to the Redis or Valkey server.")
 _redis = urlsplit(REDIS_URL)
+_refuse(_redis.scheme not in ("redis", "rediss", "unix"), "REDIS_URL must begin with redis://, rediss:// or unix://.")
 _refuse(
-    _redis.scheme in ("redis", "rediss")
-    and not _redis.password
-    and _redis.hostname not in ("localhost", "127.0.0.1", "::1"),
+    _redis.scheme != "unix" and not _redis.password and _redis.hostname not in ("localhost", "127.0.0.1", "::1"),
     "REDIS_URL names a server on the network without a password; give it one (redis://:PASSWORD@host:6379/0).",
 )
+_redis_timeouts = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
 CACHES = {
     # Sign-in limits count here, and sign-in must work without Redis.
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
     "report": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL.removeprefix("redis+socket").join(("unix", "")) if "+socket" in REDIS_URL else REDIS_URL,
+        "LOCATION": REDIS_URL,
         "TIMEOUT": 300,
         "KEY_PREFIX": "report",
-        "OPTIONS": {"socket_timeout": 0.25, "socket_connect_timeout": 0.25},
+        "OPTIONS": _redis_timeouts,
     },
 }
-CELERY = {
-    "broker_url": REDIS_URL,
-    "broker_connection_retry_on_startup": True,
-    "broker_transport_options": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "max_retries": 1},
-    "task_ignore_result": True,
-    "task_serializer": "json",
-    "accept_content": ["json"],
-    "task_acks_late": True,
-    "worker_hijack_root_logger": False,
-    "worker_prefetch_multiplier": 1,
-    "timezone": "UTC",
-}
+# Celery spells a unix socket differently from everyone else.
+CELERY_BROKER_URL = (
+    f"redis+socket://{_redis.path}?{_redis.query.replace('db=', 'virtual_host=')}"
+    if _redis.scheme == "unix"
+    else REDIS_URL
+)
 
 # --- Sign-in ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "usermgmt.User"
@@ -196,7 +200,7 @@ USE_TZ = True
 TIME_ZONE = REPORTING_TIME_ZONE = env.str("REPORTING_TIME_ZONE", default="UTC")
 ZoneInfo(REPORTING_TIME_ZONE)  # an unknown zone stops the start
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

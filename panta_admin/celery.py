@@ -1,0 +1,52 @@
+"""The Celery application and everything that happens by the clock.
+
+Messages carry nothing that matters: every task looks up its work in PostgreSQL, so losing or repeating one does no
+harm. There is no result backend.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panta_admin.settings")
+
+from django.conf import settings
+
+# task name, when it runs, seconds after which a waiting message is worthless
+SCHEDULE: tuple[tuple[str, float | crontab, int], ...] = (
+    ("analytics.tasks.fold_pending", 5.0, 5),
+    ("analytics.tasks.make_partitions", crontab(minute="10", hour="0"), 3600),
+    ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), 3600),
+    ("panta_admin.tasks.clear_sessions", crontab(minute="50", hour="3"), 3600),
+)
+
+
+def _beat_schedule() -> dict[str, dict[str, Any]]:
+    return {
+        name.rpartition(".")[2]: {"task": name, "schedule": when, "options": {"expires": expires}}
+        for name, when, expires in SCHEDULE
+    }
+
+
+app = Celery("panta_admin")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    # A hung broker must not hold whoever publishes: one attempt, half a second.
+    broker_transport_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "max_retries": 1},
+    task_publish_retry=False,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    beat_schedule=_beat_schedule(),
+)
+app.autodiscover_tasks()

