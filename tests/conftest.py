@@ -8,19 +8,32 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 
 from panta_admin.local import environment
+from panta_admin.local.servers import Place, Valkey, make_socket_folder
+
+if TYPE_CHECKING:
+    from tests.cast import Actor
 
 SERVERS_FOLDER = "PANTA_TEST_SERVERS"
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 
 
+# --- Servers and settings -----------------------------------------------------------------------------------------
 def pytest_configure(config: pytest.Config) -> None:
     """Runs before pytest-django's own (trylast), so the environment is complete when settings are read."""
-    _complete_environment()
+    _complete_environment(getattr(config, "workerinput", {}).get("workerid", ""))
     from django.conf import settings
 
     assert settings.DATABASES  # settings load here, with these variables
@@ -32,15 +45,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _complete_environment() -> None:
+def _complete_environment(worker: str) -> None:
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         _start_servers()
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={int(worker.removeprefix('gw')) + 1}")
+    if worker:
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={1 + int(worker.removeprefix('gw'))}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panta_admin.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 32)
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
     os.environ.setdefault("DEBUG", "true")  # static files by their plain names, found without collectstatic
+    # Playwright's event loop runs in the test's thread; the ORM would refuse to work beside it.
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 def _start_servers() -> None:
@@ -48,3 +63,81 @@ def _start_servers() -> None:
     addresses = environment.join(Path(folder), ["postgres", "valkey"], durable=False)
     os.environ.setdefault("DATABASE_URL", addresses["postgres"])
     os.environ.setdefault("REDIS_URL", addresses["valkey"])
+
+
+@pytest.fixture(autouse=True)
+def _empty_report_cache() -> None:
+    """A report of an earlier test's database must not answer for this one's."""
+    from django.core.cache import caches
+
+    caches["report"].clear()
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A Valkey of the test's own, to stop, hang or fill: its process and its REDIS_URL."""
+    sockets = make_socket_folder()
+    server = Valkey(Place(tmp_path, sockets))
+    process = server.start()
+    yield process, server.address
+    process.kill()  # also where it hangs
+    process.wait()
+    shutil.rmtree(sockets, ignore_errors=True)
+
+
+# --- Time and people ----------------------------------------------------------------------------------------------
+@pytest.fixture
+def frozen_now() -> Iterator[time_machine.Traveller]:
+    """The clock stands at `tests.cast.NOW`; `frozen_now.shift(…)` moves it."""
+    from tests.cast import NOW
+
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def administrator(db: None) -> Actor:
+    from tests import cast
+
+    return cast.Actor(cast.create_administrator())
+
+
+@pytest.fixture
+def member(db: None) -> Actor:
+    from tests import cast
+
+    return cast.Actor(cast.create_member())
+
+
+@pytest.fixture
+def stranger(db: None) -> Actor:
+    from tests import cast
+
+    return cast.Actor()
+
+
+# --- Browser ------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program to drive: CHROMIUM, else one on the PATH, else Playwright's own; skips where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    found = found or next(map(str, _playwright_browsers()), None)
+    if found is None:
+        pytest.skip("No Chromium: set CHROMIUM, install one (apt install chromium), or run `playwright install chromium`.")
+    return found
+
+
+def _playwright_browsers() -> list[Path]:
+    folder = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+    return sorted(folder.glob("chromium-*/chrome-linux*/chrome"), reverse=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], chromium: str) -> dict[str, Any]:
+    return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "locale": "en-US", "timezone_id": "UTC", "viewport": {"width": 1440, "height": 900}}
