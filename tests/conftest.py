@@ -32,11 +32,14 @@ CHROMIUM_FLAGS = [
 
 # --- Servers and settings -----------------------------------------------------------------------------------------
 def pytest_configure(config: pytest.Config) -> None:
-    """Runs before pytest-django's own (trylast), so the environment is complete when settings are read."""
+    """Completes the environment; where tests run, settings are read after that (pytest-django's hook is the last)."""
     _complete_environment(getattr(config, "workerinput", {}).get("workerid", ""))
+    if config.getoption("dist", "no") != "no":
+        return  # the xdist controller: a settings module in its environment would be read by workers too early
+    os.environ["DJANGO_SETTINGS_MODULE"] = "panta_admin.settings"
     from django.conf import settings
 
-    assert settings.DATABASES  # settings load here, with these variables
+    assert settings.DATABASES
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -50,7 +53,6 @@ def _complete_environment(worker: str) -> None:
         _start_servers()
     if worker:
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("db=0", f"db={1 + int(worker.removeprefix('gw'))}")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panta_admin.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 32)
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
     os.environ.setdefault("DEBUG", "true")  # static files by their plain names, found without collectstatic
