@@ -1,0 +1,114 @@
+"""Every way a figure is written, with its edges, in two languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.template import Context, Template
+from django.utils.translation import override
+
+from analytics.templatetags import figures
+from analytics.periods import DayRange
+from tests.analytics import report_factory as make
+
+
+def words(text: str) -> str:
+    """The text with ordinary spaces, so that expectations can be read."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (9_999, "9,999"),
+        (10_000, "10 K"),
+        (12_345, "12.3 K"),
+        (99_949, "99.9 K"),
+        (99_950, "100 K"),
+        (999_499, "999 K"),
+        (999_500, "1 M"),
+        (1_234_567, "1.2 M"),
+        (12_345_678, "12.3 M"),
+        (999_999_999, "1 B"),
+        (3_000_000_000_000, "3 T"),
+        (4_567_000_000_000_000, "4,567 T"),
+        (-12_345, "-12.3 K"),
+    ],
+)
+def test_large_numbers_are_compact(value: int, shown: str) -> None:
+    assert words(figures.compact(value)) == shown
+
+
+def test_numbers_follow_the_language() -> None:
+    with override("de"):
+        assert words(figures.exact(1_234_567)) == "1.234.567"
+        assert words(figures.compact(9_876)) == "9.876"
+
+
+def test_a_compact_figure_tells_every_digit_on_hover() -> None:
+    html = Template("{% load figures %}{% figure n %}").render(Context({"n": 1_234_567}))
+    assert words(html) == '<data value="1234567" title="1,234,567">1.2 M</data>'
+
+
+def test_a_figure_with_every_digit_needs_no_hover() -> None:
+    assert Template("{% load figures %}{% figure n %}").render(Context({"n": 1234})) == "1,234"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0, "0 %"),
+        (0.0001, "<0.1 %"),
+        (0.0123, "1.2 %"),
+        (0.05, "5 %"),
+        (0.0995, "10 %"),
+        (0.454, "45 %"),
+        (0.999, ">99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_shares_are_percent_and_never_rounded_to_nothing_or_all(share: float, shown: str) -> None:
+    assert words(figures.percent(share)) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (45, "45 s"),
+        (59.6, "1 m"),
+        (720, "12 m"),
+        (3_600, "1 h"),
+        (11_520, "3 h 12 m"),
+        (86_390, "1 d"),
+        (187_200, "2 d 4 h"),
+        (14 * 86_400 + 7_200, "14 d"),
+        (200 * 86_400, "200 d"),
+    ],
+)
+def test_durations_have_their_two_largest_units(seconds: float, shown: str) -> None:
+    assert words(figures.duration(seconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shown"),
+    [
+        (dt.date(2026, 10, 24), dt.date(2026, 11, 23), "24 Oct – 22 Nov 2026, 30 days"),  # noqa: RUF001
+        (dt.date(2026, 11, 22), dt.date(2026, 11, 23), "22 Nov 2026, 1 day"),
+        (dt.date(2025, 11, 23), dt.date(2026, 11, 23), "23 Nov 2025 – 22 Nov 2026, 365 days"),  # noqa: RUF001
+        (dt.date(2016, 12, 1), dt.date(2026, 11, 23), "1 Dec 2016 – 22 Nov 2026, 3,644 days"),  # noqa: RUF001
+    ],
+)
+def test_a_range_is_said_with_both_days_and_their_number(start: dt.date, end: dt.date, shown: str) -> None:
+    assert words(figures.day_range(DayRange(start, end))) == shown
+
+
+def test_gone_things_keep_their_name_and_none_has_a_word() -> None:
+    assert figures.team_name(make.team(3, "Legal", 1, deleted=True)) == "Legal (deleted)"
+    assert figures.assistant_name(make.team(3, "Legal", 1, archived=True)) == "Legal (archived)"
+    assert figures.team_name(make.team(0, "", 1)) == "No team"
+    assert figures.assistant_name(make.team(0, "", 1)) == "Unnamed assistant"
+    assert figures.workflow_name(make.team(0, "", 1)) == "Unnamed workflow"
