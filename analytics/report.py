@@ -6,10 +6,34 @@ In: a `DayRange` and an instant. Out: an `AnalyticsReport`; cached in Redis unde
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 
-from analytics.metrics.figures import DayFigures, Named, PeriodTotals, TimeToFirstValue, UnusedAssistant, Workspace
+import msgspec
+import redis
+import structlog
+from django.conf import settings
+
+from analytics.metrics import people, usage
+from analytics.metrics.figures import (
+    DayFigures,
+    Named,
+    PeriodTotals,
+    TimeToFirstValue,
+    UnusedAssistant,
+    Workspace,
+)
 from analytics.periods import DayRange
+from analytics.rollups import state
+from analytics.rollups.state import State
+
+ATTEMPTS = 3
+CACHE_SECONDS = 60  # bounds what depends on the clock alone: who counts as new, what counts as unused
+RETRY_REDIS_AFTER_S = 10
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +44,9 @@ class AnalyticsReport:
     previous_range: DayRange
     today: dt.date
     time_zone: str
+    as_of: (
+        dt.datetime | None
+    )  # every event committed before it is in; None before the first fold
     workspace: Workspace
     totals: PeriodTotals
     previous: PeriodTotals
@@ -27,5 +54,103 @@ class AnalyticsReport:
     teams: tuple[Named, ...]  # by tokens, then requests, then name
     workflows: tuple[Named, ...]  # by runs, then tokens, then name
     assistants: tuple[Named, ...]  # by tokens, then requests, then name
-    unused_assistants: tuple[UnusedAssistant, ...]  # by last use (never first), then name
+    unused_assistants: tuple[
+        UnusedAssistant, ...
+    ]  # by last use (never first), then name
     first_value: TimeToFirstValue
+
+
+def read_state() -> State:
+    """Zone, version and freshness of the rollups. One query."""
+    return state.read()
+
+
+def load(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
+    """The report of `days`, all of it of one data version; from the cache if it holds that version.
+
+    `at` is the state that the caller read. Eight queries when it is not cached: if a fold commits between two of
+    them, the version has moved on and all are asked again.
+    """
+    key = _cache_key(days, now, at)
+    cached = _from_cache(key)
+    if cached is not None:
+        return replace(cached, as_of=at.as_of)
+    for _attempt in range(ATTEMPTS):
+        report = _build(days, now, at)
+        after = state.read()
+        if after.same_data(at):
+            _to_cache(key, report)
+            return report
+        at, key = after, _cache_key(days, now, after)
+    return report  # a workspace that never stands still: parts may be one fold apart
+
+
+def _build(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
+    previous = days.previous()
+    today = now.astimezone(at.time_zone).date()
+    both = usage.by_day(DayRange(previous.start, days.end), today)
+    active, active_before = people.active(days, previous)
+    exists = people.workspace()
+    assistants, unused = usage.by_assistant(days, now)
+    return AnalyticsReport(
+        days_range=days,
+        previous_range=previous,
+        today=today,
+        time_zone=at.time_zone.key,
+        as_of=at.as_of,
+        workspace=exists,
+        totals=usage.totals(both[previous.days :], active),
+        previous=usage.totals(both[: previous.days], active_before),
+        days=both[previous.days :],
+        teams=usage.by_team(days),
+        workflows=usage.by_workflow(days),
+        assistants=assistants,
+        unused_assistants=unused,
+        first_value=people.time_to_first_value(
+            days, at.time_zone, now, exists.unknown_joined
+        ),
+    )
+
+
+# --- Cache: losing it costs time only -----------------------------------------------------------------------------
+
+_decoder = msgspec.msgpack.Decoder(AnalyticsReport)
+_skip_until = 0.0
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25
+    )
+
+
+def _cache_key(days: DayRange, now: dt.datetime, at: State) -> str:
+    today = now.astimezone(at.time_zone).date()
+    return f"report:{days.start}:{days.end}:{today}:{at.time_zone.key}:{at.version}:{at.named_at}"
+
+
+def _from_cache(key: str) -> AnalyticsReport | None:
+    packed = _ask_redis(lambda server: server.get(key))
+    try:
+        return _decoder.decode(packed) if isinstance(packed, bytes) else None
+    except msgspec.MsgspecError:  # written by another release
+        return None
+
+
+def _to_cache(key: str, report: AnalyticsReport) -> None:
+    packed = msgspec.msgpack.encode(report)
+    _ask_redis(lambda server: server.set(key, packed, ex=CACHE_SECONDS))
+
+
+def _ask_redis(question: Callable[[redis.Redis], object]) -> object:
+    """Redis's answer, or None when it is down or hung; then it is left alone for a while, so that pages stay fast."""
+    global _skip_until
+    if time.monotonic() < _skip_until:
+        return None
+    try:
+        return question(_redis())
+    except (redis.RedisError, OSError) as error:
+        _skip_until = time.monotonic() + RETRY_REDIS_AFTER_S
+        log.warning("report_cache_unavailable", error=str(error))
+        return None

@@ -77,10 +77,10 @@ class Bucket(StrEnum):
     """Half-open spans from joining to first value: exactly one hour is in `H1_6`."""
 
     UNDER_1H = "<1h"
-    H1_6 = "1–6h"  # noqa: RUF001
-    H6_24 = "6–24h"  # noqa: RUF001
-    D1_3 = "1–3d"  # noqa: RUF001
-    D3_7 = "3–7d"  # noqa: RUF001
+    H1_6 = "1–6h"
+    H6_24 = "6–24h"
+    D1_3 = "1–3d"
+    D3_7 = "3–7d"
     D7_PLUS = "7+d"
     NEVER = "Never"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
@@ -98,7 +97,9 @@ class FoldResult:
     as_of: dt.datetime | None = None
 
 
-def fold_pending(time_limit_s: float | None = None, *, wait_s: float = 0.0, batch: int = BATCH) -> FoldResult:
+def fold_pending(
+    time_limit_s: float | None = None, *, wait_s: float = 0.0, batch: int = BATCH
+) -> FoldResult:
     """Folds batch after batch until nothing is pending or the time is up; each batch is committed on its own.
 
     Waits up to `wait_s` for another folder; if that one stays, nothing is done and the result is `busy`.
@@ -109,7 +110,7 @@ def fold_pending(time_limit_s: float | None = None, *, wait_s: float = 0.0, batc
         with transaction.atomic():
             if not _lock(wait_s):
                 return FoldResult(events, drained=False, busy=True)
-            taken, as_of = _fold_batch(batch)
+            taken, as_of = fold_batch(batch)
         events += taken
         if taken < batch:
             return FoldResult(events, drained=True, as_of=as_of)
@@ -126,7 +127,7 @@ def _lock(wait_s: float) -> bool:
     return True
 
 
-def _fold_batch(limit: int) -> tuple[int, dt.datetime]:
+def fold_batch(limit: int) -> tuple[int, dt.datetime]:
     """Folds up to `limit` pending events; returns how many, and an instant before which none is left if it was fewer."""
     zone = state.read().time_zone
     with connection.cursor() as cursor:
@@ -144,7 +145,9 @@ def _fold_batch(limit: int) -> tuple[int, dt.datetime]:
 def prepare() -> None:
     """Makes this connection's empty temporary tables `fold_event` (outbox columns and `day`) and `fold_new_day`."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists, skipping", every batch
+        cursor.execute(
+            "SET LOCAL client_min_messages = warning"
+        )  # "already exists, skipping", every batch
         cursor.execute(
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_event "
             "(LIKE pending_event, day date NOT NULL) ON COMMIT DELETE ROWS"
@@ -153,7 +156,9 @@ def prepare() -> None:
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_new_day "
             "(user_id bigint NOT NULL, day date NOT NULL) ON COMMIT DELETE ROWS"
         )
-        cursor.execute("DELETE FROM fold_event")  # several folds may share one transaction
+        cursor.execute(
+            "DELETE FROM fold_event"
+        )  # several folds may share one transaction
         cursor.execute("DELETE FROM fold_new_day")
 
 
@@ -172,7 +177,11 @@ def add_to_rollups() -> None:
 def _add_transitions() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_TRANSITIONS, {"never": NEVER_BEFORE})
-        emptied = [(day, previous_day) for day, previous_day, users in cursor.fetchall() if users == 0]
+        emptied = [
+            (day, previous_day)
+            for day, previous_day, users in cursor.fetchall()
+            if users == 0
+        ]
         if emptied:
             days, previous_days = map(list, zip(*emptied, strict=True))
             cursor.execute(

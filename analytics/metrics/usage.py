@@ -1,0 +1,141 @@
+"""How much was used: sums by day, team, assistant and workflow over a range. The only reader of those rollups."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection
+
+from analytics.metrics.figures import (
+    DayFigures,
+    Measures,
+    Named,
+    PeriodTotals,
+    UnusedAssistant,
+)
+from analytics.metrics.tiers import usage_by
+from analytics.periods import DayRange
+
+CLEAN_UP_AGE = dt.timedelta(
+    days=30
+)  # assistants younger than that are not called unused
+
+_DAY_COLUMNS = (
+    "requests, failed_requests, input_tokens, output_tokens, calls_without_usage, "
+    "active_users, chat_requests, assistant_requests, workflow_requests"
+)
+_SUMS = "u.requests, u.failed_requests, u.input_tokens, u.output_tokens, u.calls_without_usage"
+
+
+def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
+    """Every day of the range in order, zeros where nothing happened. One query, by primary key."""
+    rows = _rows(
+        f"SELECT day, {_DAY_COLUMNS} FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
+        {"start": days.start, "end": days.end},
+    )
+    figures = {
+        day: DayFigures(*sums, day=day, incomplete=day == today) for day, *sums in rows
+    }
+    return tuple(
+        figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days
+    )
+
+
+def totals(days: tuple[DayFigures, ...], active_users: int) -> PeriodTotals:
+    """The sums of these days; people are distinct over the range, so their number comes from outside."""
+    return PeriodTotals(
+        requests=sum(d.requests for d in days),
+        failed_requests=sum(d.failed_requests for d in days),
+        input_tokens=sum(d.input_tokens for d in days),
+        output_tokens=sum(d.output_tokens for d in days),
+        calls_without_usage=sum(d.calls_without_usage for d in days),
+        active_users=active_users,
+        chat_requests=sum(d.chat_requests for d in days),
+        assistant_requests=sum(d.assistant_requests for d in days),
+        workflow_requests=sum(d.workflow_requests for d in days),
+    )
+
+
+def by_team(days: DayRange) -> tuple[Named, ...]:
+    """Teams with any usage, by tokens, then requests, then name; id 0 is usage without a team. One query."""
+    sql, params = usage_by("team", days)
+    rows = _rows(
+        f"""SELECT {_SUMS}, u.id, coalesce(t.name, ''), t.deleted_at IS NOT NULL, t.archived_at IS NOT NULL
+            FROM ({sql}) u LEFT JOIN team t ON t.id = u.id""",
+        params,
+    )
+    return tuple(sorted((Named(*row) for row in rows), key=_by_tokens))
+
+
+def by_workflow(days: DayRange) -> tuple[Named, ...]:
+    """Workflows with any usage, by runs, then tokens, then name. One query."""
+    sql, params = usage_by("workflow", days)
+    rows = _rows(
+        f"""SELECT {_SUMS}, u.id, coalesce(w.name, ''), w.deleted_at IS NOT NULL, w.archived_at IS NOT NULL
+            FROM ({sql}) u LEFT JOIN workflow w ON w.id = u.id""",
+        params,
+    )
+    return tuple(
+        sorted(
+            (Named(*row) for row in rows),
+            key=lambda w: (-w.requests, -w.tokens, w.name, w.id),
+        )
+    )
+
+
+def by_assistant(
+    days: DayRange, now: dt.datetime
+) -> tuple[tuple[Named, ...], tuple[UnusedAssistant, ...]]:
+    """Assistants with any usage, by tokens, then requests, then name; and the live ones that are older than 30 days
+    and had no request in the range, never used first, then longest unused. One query.
+    """
+    sql, params = usage_by("assistant", days)
+    rows = _rows(
+        f"""SELECT {_SUMS}, coalesce(u.id, a.id), coalesce(a.name, ''), a.deleted_at IS NOT NULL,
+                a.archived_at IS NOT NULL, a.created_at, CASE WHEN u.requests > 0 THEN NULL ELSE (
+                    SELECT max(day) FROM daily_assistant d WHERE d.assistant_id = a.id AND d.requests > 0
+                ) END
+            FROM ({sql}) u FULL JOIN assistant a ON a.id = u.id
+            WHERE u.id IS NOT NULL OR (
+                a.archived_at IS NULL AND a.deleted_at IS NULL AND a.created_at < %(old_enough)s
+            )""",
+        params | {"old_enough": now - CLEAN_UP_AGE},
+    )
+    used = sorted(
+        (Named(*row[:9]) for row in rows if row[0] is not None), key=_by_tokens
+    )
+    unused = [
+        UnusedAssistant(row[5], row[6], row[9], row[10])
+        for row in rows
+        if not row[0]
+        and row[5]
+        and not row[7]
+        and not row[8]
+        and row[9] < now - CLEAN_UP_AGE
+    ]
+    return tuple(used), tuple(
+        sorted(unused, key=lambda a: (a.last_used or dt.date.min, a.name, a.id))
+    )
+
+
+def of_person(user_id: int, days: DayRange) -> Measures:
+    """One person's sums over `days`. One query, by primary key."""
+    ((*sums,),) = _rows(
+        """SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(failed_requests), 0)::bigint,
+                coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
+                coalesce(sum(calls_without_usage), 0)::bigint
+            FROM daily_user WHERE user_id = %(user_id)s AND day >= %(start)s AND day < %(end)s""",
+        {"user_id": user_id, "start": days.start, "end": days.end},
+    )
+    return Measures(*sums)
+
+
+def _by_tokens(item: Named) -> tuple[int, int, str, int]:
+    return (-item.tokens, -item.requests, item.name, item.id)
+
+
+def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()

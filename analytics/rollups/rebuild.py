@@ -1,0 +1,217 @@
+"""Rollups from raw events: all of them anew, or recent days compared and repaired.
+
+While raw events are read no ingest may commit: a batch between two statements would be counted twice or never.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from analytics.models.locks import Lock, hold
+from analytics.models.rollups import NEVER_BEFORE
+from analytics.periods import DayRange
+from analytics.rollups import fold, state
+from analytics.rollups.definitions import DAILY, MEASURES, MONTHLY, Rollup
+
+Differences = dict[str, int]  # table → rows that were wrong, missing or too many
+
+SLICE = dt.timedelta(days=31)  # of raw events at a time: bounds the temporary table
+
+_OUTBOX = (
+    "0 AS id, user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
+    "input_tokens, output_tokens, usage_known, (occurred_at AT TIME ZONE %(zone)s)::date AS day"
+)
+_RAW = f"SELECT {_OUTBOX} FROM usage_event WHERE occurred_at >= %(start)s AND occurred_at < %(end)s"
+
+_PERSON_ACTIVITY = """
+    SELECT user_id, min(first_value_at) AS first_value_at, max(last_active_at) AS last_active_at,
+        max(day) FILTER (WHERE requests > 0) AS last_active_day
+    FROM daily_user WHERE requests > 0 GROUP BY user_id
+"""
+_ACTIVE_TRANSITION = f"""
+    SELECT day, previous_day, count(*) AS users FROM (
+        SELECT day, lag(day, 1, '{NEVER_BEFORE}') OVER (PARTITION BY user_id ORDER BY day) AS previous_day
+        FROM daily_user WHERE requests > 0
+    ) link GROUP BY day, previous_day
+"""
+
+
+def rebuild_all(
+    zone: ZoneInfo, progress: Callable[[int], None] = lambda events: None
+) -> int:
+    """Empties every rollup and folds all raw events anew, with days of `zone`; returns how many events.
+
+    One transaction: readers see the old rollups until it commits, ingest waits. `progress` is told the events done.
+    """
+    with transaction.atomic():
+        _hold_all()
+        as_of = _empty()
+        state.write(zone, as_of, changed=True)
+        events = 0
+        for start, end in _slices():
+            fold.prepare()
+            events += _take_raw(zone, start, end)
+            fold.add_to_rollups()
+            progress(events)
+    return events
+
+
+def reconcile(days: DayRange) -> Differences:
+    """Compares the rollups of `days` with raw events, and what follows from them over all time; repairs what differs.
+
+    Two transactions: ingest waits only for the first, which reads raw events. Empty where nothing was wrong.
+    """
+    with transaction.atomic():
+        zone = _hold_all_folded()
+        fold.prepare()
+        _take_raw(zone, *days.bounds(zone))
+        differences = {rollup.table: _repair_days(rollup, days) for rollup in DAILY}
+        differences["daily_total"] += _repair_active_users(days)
+        _mark_changed(zone, differences)
+    with transaction.atomic():
+        hold(Lock.FOLD)
+        derived = {rollup.table: _repair_months(rollup, days) for rollup in MONTHLY}
+        derived["active_transition"] = _repair(
+            "active_transition", ("day", "previous_day"), _ACTIVE_TRANSITION
+        )
+        derived["person_activity"] = _repair(
+            "person_activity", ("user_id",), _PERSON_ACTIVITY
+        )
+        _mark_changed(zone, derived)
+    return {table: rows for table, rows in (differences | derived).items() if rows}
+
+
+def _hold_all() -> None:
+    hold(Lock.FOLD)
+    hold(Lock.INGEST)
+
+
+def _hold_all_folded() -> ZoneInfo:
+    """Takes both locks with nothing left pending; returns the zone of the days."""
+    fold.fold_pending(wait_s=30)  # most of it, while ingest goes on
+    _hold_all()
+    while fold.fold_batch(fold.BATCH)[0]:
+        pass
+    return state.read().time_zone
+
+
+def _mark_changed(zone: ZoneInfo, differences: Differences) -> None:
+    state.write(zone, None, changed=any(differences.values()))
+
+
+# --- Raw events ---------------------------------------------------------------------------------------------------
+
+
+def _empty() -> dt.datetime:
+    """Deletes every rollup and the outbox; returns the instant up to which the raw events then hold everything.
+
+    DELETE, not TRUNCATE: readers go on reading.
+    """
+    tables = [rollup.table for rollup in (*DAILY, *MONTHLY)]
+    with connection.cursor() as cursor:
+        for table in (*tables, "active_transition", "person_activity", "pending_event"):
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def _slices() -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    """Half-open spans that cover all raw events, oldest first (in order, so that few days are late to the fold)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(occurred_at), max(occurred_at) FROM usage_event")
+        first, last = cursor.fetchone()
+    while first is not None and first <= last:
+        yield first, first + SLICE
+        first += SLICE
+
+
+def _take_raw(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO fold_event {_RAW}",
+            {"zone": zone.key, "start": start, "end": end},
+        )
+        return cursor.rowcount
+
+
+# --- Repair -------------------------------------------------------------------------------------------------------
+
+
+def _repair_days(rollup: Rollup, days: DayRange) -> int:
+    return _repair(
+        rollup.table,
+        tuple(rollup.keys),
+        rollup.select("fold_event"),
+        _between("day", days.start, days.end),
+    )
+
+
+def _repair_months(rollup: Rollup, days: DayRange) -> int:
+    first = days.start.replace(day=1)
+    end = (days.last.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    item = next(key for key in rollup.keys if key != "month")
+    sums = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASURES)
+    daily = rollup.table.replace("monthly", "daily")
+    expected = (
+        f"SELECT date_trunc('month', day)::date AS month, {item}, {sums} FROM {daily} "
+        f"WHERE {_between('day', first, end)} GROUP BY 1, 2"
+    )
+    return _repair(
+        rollup.table, tuple(rollup.keys), expected, _between("month", first, end)
+    )
+
+
+def _repair_active_users(days: DayRange) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"""
+            UPDATE daily_total SET active_users = active.people
+            FROM (
+                SELECT day, count(DISTINCT user_id) FILTER (WHERE user_id <> 0 AND requests > 0) AS people
+                FROM fold_event GROUP BY day
+            ) active
+            WHERE daily_total.day = active.day AND active_users <> active.people
+                AND {_between("daily_total.day", days.start, days.end)}
+        """)
+        return cursor.rowcount
+
+
+def _between(column: str, start: dt.date, end: dt.date) -> str:
+    return f"{column} >= '{start}' AND {column} < '{end}'"
+
+
+def _repair(
+    table: str, keys: tuple[str, ...], expected: str, scope: str = "true"
+) -> int:
+    """Makes the rows of `table` in `scope` those of the query `expected`; returns how many rows were touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE expected_row ON COMMIT DROP AS {expected}"
+        )
+        columns = [column.name for column in _columns(cursor)]
+        matches = " AND ".join(f"expected_row.{key} = {table}.{key}" for key in keys)
+        cursor.execute(
+            f"DELETE FROM {table} WHERE {scope} AND NOT EXISTS (SELECT FROM expected_row WHERE {matches})"
+        )
+        touched = cursor.rowcount
+        values = [column for column in columns if column not in keys]
+        old, new = (
+            [f"{side}.{value}" for value in values] for side in (table, "EXCLUDED")
+        )
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM expected_row "
+            f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET ({', '.join(values)}) = ROW({', '.join(new)}) "
+            f"WHERE ({', '.join(old)}) IS DISTINCT FROM ({', '.join(new)})"
+        )
+        touched += cursor.rowcount
+        cursor.execute("DROP TABLE expected_row")
+        return touched
+
+
+def _columns(cursor: Any) -> Any:
+    cursor.execute("SELECT * FROM expected_row LIMIT 0")
+    return cursor.description
