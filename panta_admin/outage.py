@@ -24,7 +24,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return internal_error(request)
     # Rendered without the request: context processors ask for the user, and the user is in the database.
     page = render_to_string("503.html", {"retry_after_seconds": RETRY_AFTER_SECONDS})
-    return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"})
+    return HttpResponse(
+        page, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
+    )
 
 
 def is_database_away(error: BaseException | None) -> bool:

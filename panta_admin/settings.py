@@ -30,7 +30,9 @@ SECRET_KEY = env.str("SECRET_KEY", default="")
 _refuse(len(SECRET_KEY) < 32, "Set SECRET_KEY to at least 32 random characters.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 _refuse("*" in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the hosts; '*' is refused.")
-BASE_URL = env.str("BASE_URL", default="http://localhost:8000")  # mail links start with it, whatever the Host header says
+BASE_URL = env.str(
+    "BASE_URL", default="http://localhost:8000"
+)  # mail links start with it, whatever the Host header says
 BEHIND_TLS = BASE_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BEHIND_TLS else []
 WORKSPACE_NAME = env.str("WORKSPACE_NAME", default="PANTA OS")

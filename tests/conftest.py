@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 
 SERVERS_FOLDER = "PANTA_TEST_SERVERS"
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 # --- Servers and settings -----------------------------------------------------------------------------------------
@@ -126,7 +131,9 @@ def chromium() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     found = found or next(map(str, _playwright_browsers()), None)
     if found is None:
-        pytest.skip("No Chromium: set CHROMIUM, install one (apt install chromium), or run `playwright install chromium`.")
+        pytest.skip(
+            "No Chromium: set CHROMIUM, or install one (`apt install chromium`, `playwright install chromium`)."
+        )
     return found
 
 

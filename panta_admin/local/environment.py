@@ -76,9 +76,10 @@ def _use(folder: Path, durable: bool) -> subprocess.Popen[bytes] | None:
     if _has_keeper(folder):
         return None
     (folder / "address").unlink(missing_ok=True)  # of a keeper that was killed
+    command = [sys.executable, "-m", "panta_admin.local.keeper", folder.name, str(folder)]
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "panta_admin.local.keeper", folder.name, str(folder), *([] if durable else ["--fast"])],
+            command if durable else [*command, "--fast"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -114,7 +114,7 @@ class Postgres:
                 group=self.account.gid,
                 cwd=self.data,
             )
-        _wait_until(self._is_ready, process, self.place.log)
+        _wait_until(self._is_ready, process)
         return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
@@ -199,7 +199,7 @@ class Valkey:
                 stdout=log,
                 stderr=log,
             )  # fmt: skip
-        _wait_until(self._is_ready, process, self.place.log)
+        _wait_until(self._is_ready, process)
         return process
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
@@ -219,12 +219,12 @@ class Valkey:
 SERVERS: dict[str, type[Postgres | Valkey]] = {"postgres": Postgres, "valkey": Valkey}
 
 
-def _wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            raise LocalServerError(f"{process.args[0]} did not start:\n{tail(log)}")  # type: ignore[index]
+            raise LocalServerError("The server ended, or was not ready in time.")
         time.sleep(0.02)
 
 

@@ -1,0 +1,52 @@
+"""Who may open which URL: the literal list of everything that is not for administrators alone.
+
+In: a path. Out: its `Access`. A route that is not named here is for administrators, so a new URL is closed until
+somebody opens it on purpose. Static files are served before anybody asks (WhiteNoise).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from django.urls import Resolver404, resolve
+
+
+class Access(Enum):
+    PUBLIC = "public"  # anybody
+    SIGNED_IN = "signed in"  # every active person
+    ADMINISTRATOR = "administrator"  # active administrators; also every address that does not exist
+
+
+# Routes as the resolver spells them. Endpoints that check a key of their own will be a third set of this kind.
+PUBLIC = frozenset(
+    {
+        "health/live",
+        "health/ready",
+        "accounts/login/",
+        "accounts/inactive/",
+        "accounts/password/reset/",
+        "accounts/password/reset/done/",
+        "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        "accounts/password/reset/key/done/",
+    }
+)
+SIGNED_IN = frozenset({"", "accounts/logout/", "accounts/reauthenticate/"})
+
+
+def access_of(path: str) -> Access:
+    """The access of the route behind `path`; an address that only lacks its last slash has that of its route."""
+    route = _route(path)
+    if route is None and not path.endswith("/"):
+        route = _route(f"{path}/")
+    if route in PUBLIC:
+        return Access.PUBLIC
+    if route in SIGNED_IN:
+        return Access.SIGNED_IN
+    return Access.ADMINISTRATOR
+
+
+def _route(path: str) -> str | None:
+    try:
+        return resolve(path).route
+    except Resolver404:
+        return None

@@ -1,0 +1,74 @@
+"""Default deny: a URL answers an active administrator, or it is on the literal list of `panta_admin.access`.
+
+Stands before everything that looks at the URL (CSRF, the missing-slash redirect, views), so that a refusal never says
+whether the address exists. Somebody signed in who may not go on gets 404. Somebody not signed in is sent to sign in
+from every address alike, existing or not, when reading (GET, HEAD), and gets 404 otherwise; htmx gets the same 404
+with the way to sign-in in a header, because it would put a redirect's page into a fragment's place.
+Headers choose how a refusal is written, never whether there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.views.defaults import page_not_found
+
+from panta_admin.access import Access, access_of
+
+_READING = ("GET", "HEAD")
+
+
+class DefaultDenyMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        access = access_of(request.path_info)
+        response = self.get_response(request) if _may_open(request, access) else _refuse(request, access)
+        return _keep_out_of_caches(response)
+
+
+def _may_open(request: HttpRequest, access: Access) -> bool:
+    """Asks the session and the database on every request: a role taken away is gone with the next click.
+
+    A deactivated person is nobody here, because the authentication backend returns active people only.
+    """
+    if access is Access.PUBLIC:
+        return True
+    if not request.user.is_authenticated:
+        return False
+    return access is Access.SIGNED_IN or request.user.is_administrator
+
+
+def _refuse(request: HttpRequest, access: Access) -> HttpResponseBase:
+    if request.user.is_authenticated:
+        return page_not_found(request, Http404())
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=404, headers={"HX-Redirect": _sign_in_url(_current_page(request))})
+    if request.method in _READING or access is Access.SIGNED_IN:
+        return HttpResponseRedirect(_sign_in_url(request.get_full_path() if request.method in _READING else ""))
+    return page_not_found(request, Http404())
+
+
+def _sign_in_url(next_path: str) -> str:
+    url = reverse("account_login")
+    return f"{url}?{urlencode({'next': next_path})}" if next_path not in ("", "/") else url
+
+
+def _current_page(request: HttpRequest) -> str:
+    """The page that htmx asked from, as a path of ours whatever the header holds."""
+    current = urlsplit(request.headers.get("HX-Current-URL", ""))
+    path = "/" + current.path.lstrip("/")
+    return f"{path}?{current.query}" if current.query else path
+
+
+def _keep_out_of_caches(response: HttpResponseBase) -> HttpResponseBase:
+    """After signing out, *back* must show nothing; and a fragment must never stand in for its page."""
+    patch_cache_control(response, private=True, no_store=True)  # type: ignore[arg-type]  # only touches headers
+    patch_vary_headers(response, ("Cookie", "HX-Request"))  # type: ignore[arg-type]
+    return response
