@@ -10,9 +10,7 @@ from django.db import connection
 from analytics.metrics.figures import Bucket, TimeToFirstValue, Workspace
 from analytics.periods import DayRange
 
-RECENT = dt.timedelta(
-    days=7
-)  # who joined later than that and did not start yet may still do so
+RECENT = dt.timedelta(days=7)  # who joined later than that and did not start yet may still do so
 HOUR, DAY = 3_600, 86_400
 BOUNDS = (
     0,
@@ -34,9 +32,7 @@ def active(*ranges: DayRange) -> tuple[int, ...]:
         f"coalesce(sum(users) FILTER (WHERE day >= %(a{n})s AND day < %(b{n})s AND previous_day < %(a{n})s), 0)::bigint"
         for n in range(len(ranges))
     )
-    params = {f"a{n}": r.start for n, r in enumerate(ranges)} | {
-        f"b{n}": r.end for n, r in enumerate(ranges)
-    }
+    params = {f"a{n}": r.start for n, r in enumerate(ranges)} | {f"b{n}": r.end for n, r in enumerate(ranges)}
     params |= {"first": min(r.start for r in ranges), "end": max(r.end for r in ranges)}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -62,9 +58,7 @@ def workspace() -> Workspace:
         return Workspace(*cursor.fetchone())
 
 
-def time_to_first_value(
-    days: DayRange, zone: ZoneInfo, now: dt.datetime, unknown_joined: int
-) -> TimeToFirstValue:
+def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknown_joined: int) -> TimeToFirstValue:
     """How long people who joined in the range took to their first successful request, looked for in all time.
 
     A first success before joining counts as no time at all. The median is `percentile_cont(0.5)` in seconds over
@@ -72,10 +66,7 @@ def time_to_first_value(
     """
     start, end = days.bounds(zone)
     spans = zip(BOUNDS, (*BOUNDS[1:], "'infinity'"), strict=True)
-    buckets = ", ".join(
-        f"count(*) FILTER (WHERE seconds >= {lower} AND seconds < {upper})"
-        for lower, upper in spans
-    )
+    buckets = ", ".join(f"count(*) FILTER (WHERE seconds >= {lower} AND seconds < {upper})" for lower, upper in spans)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

@@ -29,11 +29,7 @@ def split(days: DayRange) -> Tiers:
     """Where the whole months of `days` begin and end."""
     first = days.start if days.start.day == 1 else _next_month(days.start)
     end = days.end.replace(day=1)
-    return (
-        Tiers(days, first, max(first, end))
-        if first < end
-        else Tiers(days, days.end, days.end)
-    )
+    return Tiers(days, first, max(first, end)) if first < end else Tiers(days, days.end, days.end)
 
 
 def usage_by(item: str, days: DayRange) -> tuple[str, dict[str, dt.date]]:

@@ -17,9 +17,7 @@ from analytics.metrics.figures import (
 from analytics.metrics.tiers import usage_by
 from analytics.periods import DayRange
 
-CLEAN_UP_AGE = dt.timedelta(
-    days=30
-)  # assistants younger than that are not called unused
+CLEAN_UP_AGE = dt.timedelta(days=30)  # assistants younger than that are not called unused
 
 _DAY_COLUMNS = (
     "requests, failed_requests, input_tokens, output_tokens, calls_without_usage, "
@@ -34,12 +32,8 @@ def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
         f"SELECT day, {_DAY_COLUMNS} FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
         {"start": days.start, "end": days.end},
     )
-    figures = {
-        day: DayFigures(*sums, day=day, incomplete=day == today) for day, *sums in rows
-    }
-    return tuple(
-        figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days
-    )
+    figures = {day: DayFigures(*sums, day=day, incomplete=day == today) for day, *sums in rows}
+    return tuple(figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days)
 
 
 def totals(days: tuple[DayFigures, ...], active_users: int) -> PeriodTotals:
@@ -84,9 +78,7 @@ def by_workflow(days: DayRange) -> tuple[Named, ...]:
     )
 
 
-def by_assistant(
-    days: DayRange, now: dt.datetime
-) -> tuple[tuple[Named, ...], tuple[UnusedAssistant, ...]]:
+def by_assistant(days: DayRange, now: dt.datetime) -> tuple[tuple[Named, ...], tuple[UnusedAssistant, ...]]:
     """Assistants with any usage, by tokens, then requests, then name; and the live ones that are older than 30 days
     and had no request in the range, never used first, then longest unused. One query.
     """
@@ -102,21 +94,13 @@ def by_assistant(
             )""",
         params | {"old_enough": now - CLEAN_UP_AGE},
     )
-    used = sorted(
-        (Named(*row[:9]) for row in rows if row[0] is not None), key=_by_tokens
-    )
+    used = sorted((Named(*row[:9]) for row in rows if row[0] is not None), key=_by_tokens)
     unused = [
         UnusedAssistant(row[5], row[6], row[9], row[10])
         for row in rows
-        if not row[0]
-        and row[5]
-        and not row[7]
-        and not row[8]
-        and row[9] < now - CLEAN_UP_AGE
+        if not row[0] and row[5] and not row[7] and not row[8] and row[9] < now - CLEAN_UP_AGE
     ]
-    return tuple(used), tuple(
-        sorted(unused, key=lambda a: (a.last_used or dt.date.min, a.name, a.id))
-    )
+    return tuple(used), tuple(sorted(unused, key=lambda a: (a.last_used or dt.date.min, a.name, a.id)))
 
 
 def of_person(user_id: int, days: DayRange) -> Measures:
