@@ -3,12 +3,14 @@
 from django.urls import include, path
 
 from panta_admin import health
+from panta_admin.home import home
 
 handler500 = "panta_admin.outage.server_error"
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
-    path("accounts/", include("allauth.account.urls")),
+    path("", home, name="home"),
+    path("accounts/", include("usermgmt.urls")),
     path("", include("analytics.urls")),
 ]
