@@ -69,6 +69,6 @@ def _current_page(request: HttpRequest) -> str:
 
 def _keep_out_of_caches(response: HttpResponseBase) -> HttpResponseBase:
     """After signing out, *back* must show nothing; and a fragment must never stand in for its page."""
-    patch_cache_control(response, private=True, no_store=True)  # type: ignore[arg-type]  # only touches headers
-    patch_vary_headers(response, ("Cookie", "HX-Request"))  # type: ignore[arg-type]
+    patch_cache_control(response, private=True, no_store=True)
+    patch_vary_headers(response, ("Cookie", "HX-Request"))
     return response

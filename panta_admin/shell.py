@@ -70,7 +70,7 @@ class Shell:
 
     @cached_property
     def is_administrator(self) -> bool:
-        return self.person is not None and self._request.user.is_administrator
+        return self.person is not None and getattr(self._request.user, "is_administrator", False)
 
     @cached_property
     def tabs(self) -> list[Tab]:

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.urls import reverse
@@ -27,7 +26,7 @@ log = structlog.get_logger(__name__)
 _mailer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="mail")
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -41,13 +40,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> str:
         return normalize_email(email)
 
-    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """The person with these credentials. The limit on failed attempts counts one spelling of an address."""
         if email := credentials.get("email"):
             credentials["email"] = normalize_email(email)
-        return super().authenticate(request, **credentials)
+        user: User | None = super().authenticate(request, **credentials)
+        return user
 
-    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+    def set_password(self, user: User, password: str) -> None:
         """Stores the password alone, so that a change made elsewhere meanwhile stays. Ends that person's sessions:
         each carries a hash over the password.
         """
@@ -58,13 +58,13 @@ class AccountAdapter(DefaultAccountAdapter):
         """The link for the mail: on the configured address, because the Host header is whatever a client sent."""
         uid, _, token = key.partition("-")
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": token})
-        return settings.BASE_URL.rstrip("/") + path
+        return f"{settings.BASE_URL.rstrip('/')}{path}"
 
-    def send_password_reset_mail(self, user: AbstractBaseUser, email: str, context: dict[str, Any]) -> None:
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         """Mails the stored address, never the typed one. People without a password of their own (known from usage
         alone) have no sign-in to recover: a mailbox must not be enough to get one.
         """
-        if isinstance(user, User) and user.email and user.has_usable_password():
+        if user.email and user.has_usable_password():
             super().send_password_reset_mail(user, user.email, context)
 
     def format_email_subject(self, subject: str) -> str:
