@@ -28,17 +28,22 @@ _held: list[IO[str]] = []
 
 def complete() -> None:
     """Sets every variable that settings need and nobody set; ends the program with a message where that cannot be."""
-    folder = Path(os.environ.get("LOCAL_DIR") or PROJECT / ".local")
+    local = folder()
     missing = [name for name, variable in VARIABLES.items() if not os.environ.get(variable)]
     try:
-        addresses = join(folder, missing)
+        addresses = join(local, missing)
     except LocalServerError as error:
         sys.exit(str(error))
     except PermissionError as error:
-        sys.exit(f"{folder} belongs to another user ({error}). Run as that user, or set LOCAL_DIR.")
+        sys.exit(f"{local} belongs to another user ({error}). Run as that user, or set LOCAL_DIR.")
     os.environ.update({VARIABLES[name]: address for name, address in addresses.items()})
-    os.environ.setdefault("SECRET_KEY", _secret(folder / "secret_key"))
+    os.environ.setdefault("SECRET_KEY", _secret(local / "secret_key"))
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+
+
+def folder() -> Path:
+    """Where everything local lives: data of the embedded servers, the secret, logs."""
+    return Path(os.environ.get("LOCAL_DIR") or PROJECT / ".local").resolve()
 
 
 def join(folder: Path, names: list[str], *, durable: bool = True) -> dict[str, str]:

@@ -64,17 +64,15 @@ def _wait_for_the_end(process: subprocess.Popen[bytes], users: IO[str]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def main() -> int:
+def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     name, folder, *flags = sys.argv[1:]
     try:
         keep(name, Path(folder), durable="--fast" not in flags)
     except LocalServerError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
