@@ -54,7 +54,7 @@ lock: ## Pin every dependency anew (needs uv)
 	npm install --package-lock-only
 
 screenshots: install ## The pictures in the README, taken from the demo workspace
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python -m tests.screenshots
 
 benchmark: install ## Compare with DuckDB and PostgreSQL on raw events (minutes)
 	$(BIN)/python -m tests.benchmarks
