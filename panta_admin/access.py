@@ -26,7 +26,7 @@ PUBLIC = frozenset(
         "accounts/inactive/",
         "accounts/password/reset/",
         "accounts/password/reset/done/",
-        "accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        "accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         "accounts/password/reset/key/done/",
     }
 )

@@ -1,14 +1,16 @@
-"""Default deny: a URL answers an active administrator, or it is on the literal list of `panta_admin.access`.
+"""Default deny, and the log of requests.
 
-Stands before everything that looks at the URL (CSRF, the missing-slash redirect, views), so that a refusal never says
-whether the address exists. Somebody signed in who may not go on gets 404. Somebody not signed in is sent to sign in
-from every address alike, existing or not, when reading (GET, HEAD), and gets 404 otherwise; htmx gets the same 404
-with the way to sign-in in a header, because it would put a redirect's page into a fragment's place.
-Headers choose how a refusal is written, never whether there is one.
+A URL answers an active administrator, or it is on the literal list of `panta_admin.access`. The refusal stands before
+everything that looks at the URL (CSRF, the missing-slash redirect, views): it never says whether the address exists.
+Somebody signed in who may not go on gets 404. Somebody not signed in is sent to sign in from every address alike,
+existing or not, when reading (GET, HEAD), and gets 404 otherwise; htmx gets the same 404 with the way to sign-in in a
+header, because it would put a redirect's page into a fragment's place. Headers choose how a refusal is written, never
+whether there is one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
@@ -17,10 +19,21 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.defaults import page_not_found
+from django_structlog.middlewares import RequestMiddleware
 
 from panta_admin.access import Access, access_of
 
 _READING = ("GET", "HEAD")
+# The one secret that has to travel in an address: the key of a mailed link. It must not stay in a log.
+_MAILED_KEY = re.compile(r"(/password/reset/key/[0-9A-Za-z]+-)[^/]+")
+
+
+class RequestLogMiddleware(RequestMiddleware):  # type: ignore[misc]  # django-structlog has no types
+    """Writes each request to the log, without the keys of mailed links."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return _MAILED_KEY.sub(r"\1…", f"{request.method} {request.get_full_path()}")
 
 
 class DefaultDenyMiddleware:

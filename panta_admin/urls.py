@@ -1,6 +1,7 @@
 """Every URL of the project. Who may open one is decided by the default-deny middleware."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from panta_admin import health
 from panta_admin.home import home
@@ -11,6 +12,7 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", home, name="home"),
+    path("admin/", RedirectView.as_view(pattern_name="analytics"), name="admin"),
     path("accounts/", include("usermgmt.urls")),
     path("", include("analytics.urls")),
 ]

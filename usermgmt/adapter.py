@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from usermgmt.models import User, normalize_email
 from usermgmt.redirects import is_own_path
@@ -27,6 +28,14 @@ _mailer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="mail")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        # The same words for an unknown address and for a wrong password.
+        "email_password_mismatch": _("This email address and password do not belong together."),
+        "incorrect_password": _("This is not your password."),
+        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -1,0 +1,156 @@
+"""Every URL of the resolver × everybody × every method × with and without htmx, against one literal table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.cache import cache as limits
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests import cast
+from tests.cast import Actor
+from usermgmt.models import Status, User
+
+METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE")
+ACTORS = ("stranger", "member", "deactivated", "administrator")
+NOWHERE = "/admin/of/nothing/"
+SIGN_IN = "/accounts/login/"
+
+# Status codes in the order of METHODS.
+CLOSED = "302 404 302 404 404"  # a stranger at any address that is not public: sent to sign in, existing or not
+HIDDEN = "404 404 404 404 404"  # a member at any address that is not theirs
+ONLY_SEEN = "200 405 200 405 405"
+SENT_ON = "302 302 302 302 302"
+FORM = "200 200 200 200 405"  # a form of allauth; an empty one comes back with its errors
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each may see at `path`. A deactivated administrator is a stranger."""
+
+    path: str
+    stranger: str
+    member: str
+    administrator: str
+    administrator_by_htmx: str = ""
+
+    def expected(self, actor: str, *, htmx: bool) -> list[int]:
+        if htmx and actor == "administrator" and self.administrator_by_htmx:
+            return _codes(self.administrator_by_htmx)
+        codes = self.stranger if actor == "deactivated" else str(getattr(self, actor))
+        return _codes(HIDDEN if htmx and self._is_refused(actor) else codes)
+
+    def _is_refused(self, actor: str) -> bool:
+        return actor in ("stranger", "deactivated") and self.stranger in (CLOSED, SENT_ON)
+
+
+def _codes(text: str) -> list[int]:
+    return [int(code) for code in text.split()]
+
+
+EVERYBODY_SEES = (ONLY_SEEN, ONLY_SEEN, ONLY_SEEN)
+KEY = r"accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$"
+TABLE = {
+    "health/live": Row("/health/live", *EVERYBODY_SEES),
+    "health/ready": Row("/health/ready", *EVERYBODY_SEES),
+    "accounts/login/": Row("/accounts/login/", FORM, SENT_ON, SENT_ON),
+    "accounts/inactive/": Row("/accounts/inactive/", *EVERYBODY_SEES),
+    "accounts/password/reset/": Row("/accounts/password/reset/", FORM, FORM, FORM),
+    "accounts/password/reset/done/": Row("/accounts/password/reset/done/", *EVERYBODY_SEES),
+    # A key that is not valid: the page says so, whatever was sent.
+    KEY: Row("/accounts/password/reset/key/1-wrong/", *("200 200 200 200 200",) * 3),
+    "accounts/password/reset/key/done/": Row("/accounts/password/reset/key/done/", *EVERYBODY_SEES),
+    "": Row("/", SENT_ON, ONLY_SEEN, ONLY_SEEN),
+    "accounts/reauthenticate/": Row("/accounts/reauthenticate/", SENT_ON, FORM, FORM),
+    "accounts/logout/": Row("/accounts/logout/", SENT_ON, "200 302 200 405 405", "200 302 200 405 405"),
+    "admin/": Row("/admin/", CLOSED, HIDDEN, SENT_ON),
+    "admin/analytics/": Row("/admin/analytics/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/analytics/charts/<slug:name>/": Row(
+        "/admin/analytics/charts/teams/", CLOSED, HIDDEN, "302 405 302 405 405", administrator_by_htmx=ONLY_SEEN
+    ),
+    "admin/analytics/refresh/": Row(
+        "/admin/analytics/refresh/",
+        CLOSED,
+        HIDDEN,
+        "405 303 405 405 405",
+        administrator_by_htmx="405 200 405 405 405",
+    ),
+    "admin/analytics/export/<slug:variant>/": Row("/admin/analytics/export/usage/", CLOSED, HIDDEN, ONLY_SEEN),
+}
+UNKNOWN = Row(NOWHERE, CLOSED, HIDDEN, HIDDEN)
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        route = prefix + str(entry.pattern).removeprefix("^")
+        if isinstance(entry, URLPattern):
+            yield route
+        else:
+            yield from routes(entry, route)
+
+
+def fresh(actor: str) -> Actor:
+    """Somebody who has just signed in; deactivated only afterwards, so that the session is a good one."""
+    if actor == "stranger":
+        return Actor()
+    user = cast.create_member() if actor == "member" else cast.create_administrator()
+    User.objects.filter(pk=user.pk).update(password=password())
+    user.refresh_from_db()
+    client = Actor(user)
+    if actor == "deactivated":
+        User.objects.filter(pk=user.pk).update(status=Status.DEACTIVATED)
+    return client
+
+
+@cache
+def password() -> str:
+    """A stored password; made once, because making one is slow on purpose."""
+    return make_password("correct horse battery staple")
+
+
+def answer(client: Actor, method: str, path: str, *, htmx: bool) -> HttpResponseBase:
+    return client.generic(method, path, headers={"HX-Request": "true"} if htmx else {})
+
+
+def test_every_url_has_a_row() -> None:
+    assert sorted(routes(get_resolver())) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("row", [*TABLE.values(), UNKNOWN], ids=lambda row: row.path)
+@pytest.mark.django_db
+def test_access_is_as_the_table_says(row: Row, actor: str, htmx: bool) -> None:
+    client = fresh(actor)
+    got = []
+    for method in METHODS:
+        if actor in ("member", "administrator") and client.user is not None:
+            client.force_login(client.user)  # the method before may have signed out
+        response = answer(client, method, row.path, htmx=htmx)
+        got.append(response.status_code)
+        limits.clear()  # the limits on attempts are another test's matter
+    assert got == row.expected(actor, htmx=htmx)
+
+
+@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("actor", ["stranger", "member", "deactivated"])
+@pytest.mark.parametrize("row", [row for row in TABLE.values() if row.member == HIDDEN], ids=lambda row: row.path)
+@pytest.mark.django_db
+def test_a_hidden_address_answers_as_one_that_does_not_exist(row: Row, actor: str, method: str, htmx: bool) -> None:
+    client = fresh(actor)
+    hidden = answer(client, method, row.path, htmx=htmx)
+    nowhere = answer(client, method, NOWHERE, htmx=htmx)
+    assert hidden.status_code == nowhere.status_code
+    assert getattr(hidden, "content", None) == getattr(nowhere, "content", None)
+    assert _headers(hidden, row.path) == _headers(nowhere, NOWHERE)
+
+
+def _headers(response: HttpResponseBase, path: str) -> dict[str, str]:
+    """The headers, without the address that was asked for."""
+    return {name: value.replace(path.replace("/", "%2F"), "…") for name, value in response.headers.items()}
