@@ -36,8 +36,9 @@ app = Celery("panta_admin")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a worker waits for its broker for as long as it takes
     # A hung broker must not hold whoever publishes: one attempt, half a second.
-    broker_transport_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "max_retries": 1},
+    broker_transport_options={"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "max_retries": 0},
     task_publish_retry=False,
     task_ignore_result=True,
     task_serializer="json",
