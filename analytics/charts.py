@@ -158,9 +158,14 @@ def token_usage_per_team(report: AnalyticsReport) -> str:
     return _json([pie], margin={"l": 4, "r": 4, "t": 4, "b": 4})
 
 
+def shown_workflows(report: AnalyticsReport) -> tuple[Named, ...]:
+    """The workflows that have a bar: the most run, in the report's order. One without a run has none."""
+    return tuple(workflow for workflow in report.workflows if workflow.requests)[:MAX_BARS]
+
+
 def top_workflows(report: AnalyticsReport) -> str:
     """Bars of the most run workflows, the most on top; the axis abbreviates names, the hover tells them whole."""
-    shown = [workflow for workflow in report.workflows if workflow.requests][:MAX_BARS]
+    shown = shown_workflows(report)
     if not shown:
         return ""
     places = list(range(len(shown)))
@@ -246,10 +251,33 @@ def time_to_first_value(report: AnalyticsReport) -> str:
         [*traces, totals],
         barmode="stack",
         bargap=0.35,
-        xaxis={"type": "category", "fixedrange": True, "showgrid": False, "tickangle": 0},
+        xaxis={
+            "type": "category",
+            "fixedrange": True,
+            "showgrid": False,
+            "tickangle": 0,
+            "ticklabelstandoff": 4,
+            "automargin": "height",
+        },
         yaxis=_count_axis(max(heights)),
         margin={"l": 4, "r": 8, "t": 20, "b": 4},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRow:
+    """The people of one bar, as the table beside the chart has them."""
+
+    name: str
+    users: int
+    share: float
+
+
+def bucket_rows(report: AnalyticsReport) -> tuple[BucketRow, ...]:
+    """A row per bar of `time_to_first_value`, in its order. The shares are of everybody included."""
+    answer = report.first_value
+    counts = [(bucket_name(bucket), answer.buckets.get(bucket, 0)) for bucket in Bucket]
+    return tuple(BucketRow(name, users, users / (answer.included or 1)) for name, users in counts)
 
 
 def bucket_name(bucket: Bucket) -> str:
@@ -258,9 +286,9 @@ def bucket_name(bucket: Bucket) -> str:
         case Bucket.UNDER_1H:
             return pgettext("time to first value", "<1h")
         case Bucket.D1_3:
-            return pgettext("time to first value", "1–3d")  # noqa: RUF001
+            return pgettext("time to first value", "1–3d")
         case Bucket.D3_7:
-            return pgettext("time to first value", "3–7d")  # noqa: RUF001
+            return pgettext("time to first value", "3–7d")
         case Bucket.D7_PLUS:
             return pgettext("time to first value", "7+d")
         case Bucket.NEVER:
@@ -302,6 +330,8 @@ def _day_axis(days: tuple[DayFigures, ...]) -> dict[str, Any]:
         "showgrid": False,
         "nticks": 7,
         "tickangle": 0,
+        "ticklabelstandoff": 4,
+        "automargin": "height",
         "zeroline": False,
     }
     if len(days) <= 7:  # left alone, Plotly would mark noon as well

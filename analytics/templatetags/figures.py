@@ -6,6 +6,7 @@ In: plain values of the report. Out: text; only `figure` answers with HTML. Spac
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.formats import date_format, number_format
@@ -16,13 +17,15 @@ from django.utils.translation import ngettext, pgettext
 
 from analytics import labels
 from analytics.labels import Noun
-from analytics.metrics.figures import Named
+from analytics.metrics.figures import Measures, Named
 from analytics.periods import DayRange
 
 register = template.Library()
 
+MINUS = "\N{MINUS SIGN}"
+MOST_GROWTH = 999  # percent; beyond, the number says nothing that ">" does not
 GAP = "\N{NO-BREAK SPACE}"
-EXACT_BELOW = 10_000  # up to four digits are read at a glance
+EXACT_BELOW = 100_000  # up to five digits are read at a glance
 MINUTES_A_DAY = 24 * 60
 
 
@@ -44,28 +47,27 @@ def exact(value: int) -> str:
 
 @register.filter
 def compact(value: int) -> str:
-    """Three digits and a unit from 10,000 on: 12.3 K, 1.2 M; below that every digit."""
+    """Two or three digits and a unit from 100,000 on: 123 K, 1.2 M, 45.0 B; below that every digit."""
     if abs(value) < EXACT_BELOW:
         return exact(value)
     units = _units()
     power = min(len(str(abs(value))) - 1, 14) // 3
-    scaled = _three_digits(value / units[power][0])
-    if abs(scaled) >= 1000 and power + 1 < len(units):  # 999,950 is a million, not a thousand thousands
+    scaled = value / units[power][0]
+    if round(abs(scaled)) >= 1000 and power + 1 < len(units):  # 999,500 is a million, not a thousand thousands
         power, scaled = power + 1, scaled / 1000
-    return f"{_plain(scaled)}{GAP}{units[power][1]}"
+    return f"{_short(scaled, 100)}{GAP}{units[power][1]}"
 
 
-def _three_digits(scaled: float) -> float:
-    return round(scaled, 1) if abs(scaled) < 99.95 else float(round(scaled))
-
-
-def _plain(value: float) -> str:
-    return number_format(int(value) if value == int(value) else round(value, 1), force_grouping=True)
+def _short(value: float, whole_from: int) -> str:
+    """One decimal, so that a column of such numbers lines up; none from `whole_from` on."""
+    decimals = 1 if round(abs(value), 1) < whole_from else 0
+    return number_format(round(value, decimals), decimals, force_grouping=True)
 
 
 @register.simple_tag
-def figure(value: int) -> SafeString:
-    """`value` compact, with the exact figure on hover where digits were left out."""
+def figure(value: float) -> SafeString:
+    """`value` (rounded to a whole number) compact, with the exact figure on hover where digits were left out."""
+    value = round(value)
     short, whole = compact(value), exact(value)
     if short == whole:
         return format_html("{}", whole)
@@ -74,14 +76,35 @@ def figure(value: int) -> SafeString:
 
 @register.filter
 def percent(share: float) -> str:
-    """A share (0..1) as 45 %, small ones with one decimal; a trace of something is never 0 %."""
-    value = share * 100
-    if 0 < value < 0.05:
-        return f"<{_plain(0.1)}{GAP}%"
-    rounded = round(value, 1) if value < 9.95 else float(round(value))
-    if rounded >= 100 and share < 1:
-        return f">{_plain(99)}{GAP}%"
-    return f"{_plain(rounded)}{GAP}%"
+    """A share (0..1) as 45 %, below ten with one decimal; a trace is never 0 %, nearly all never 100 %."""
+    if share in (0, 1):
+        return f"{round(share * 100)}{GAP}%"
+    if share < 0.0005:
+        return f"<{_short(0.1, 10)}{GAP}%"
+    return f">99{GAP}%" if 0.995 <= share < 1 else f"{_short(share * 100, 10)}{GAP}%"
+
+
+@register.filter
+def hundredths(share: float) -> str:
+    """A share (0..1) as a length of 0..100 for drawings: the same in every language."""
+    return f"{share * 100:.1f}"
+
+
+@register.filter
+def share_of(part: Measures, whole: Measures) -> float:
+    """The share (0..1) of `whole`'s tokens that are `part`'s; 0 where there are none."""
+    return part.tokens / whole.tokens if whole.tokens else 0.0
+
+
+@register.filter
+def change(share: float) -> str:
+    """How much more or less (0.12, -0.08) as +12 %, −8 %; the sign says it without a colour."""
+    percents = share * 100
+    if abs(percents) < 0.05:
+        return f"±0{GAP}%"
+    if percents > MOST_GROWTH:
+        return f">{MOST_GROWTH}{GAP}%"
+    return f"{'+' if percents > 0 else MINUS}{_short(abs(percents), 10)}{GAP}%"
 
 
 @register.filter
@@ -118,6 +141,18 @@ def weekday(value: dt.date) -> str:
 def weekday_year(value: dt.date) -> str:
     """Sat 24 Oct 2026."""
     return date_format(value, pgettext("date format: weekday, day, month, year", "D j M Y")).replace(" ", GAP)
+
+
+@register.filter
+def clock(instant: dt.datetime, zone: str) -> str:
+    """14:03:12 in `zone`."""
+    return date_format(instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None), "H:i:s")
+
+
+@register.filter
+def zoned_day(instant: dt.datetime, zone: str) -> str:
+    """24 Oct 2026: the day of `instant` in `zone`."""
+    return day(instant.astimezone(ZoneInfo(zone)).date())
 
 
 @register.filter

@@ -18,15 +18,16 @@ from analytics.periods import DayRange
 from analytics.report import AnalyticsReport
 
 TODAY = dt.date(2026, 11, 22)
+AS_OF = dt.datetime(2026, 11, 22, 13, 3, 12, tzinfo=dt.UTC)
 NOBODY_JOINED = TimeToFirstValue({}, 0, 0, None, 0, 0, 0)
 
 
-def team(id: int, name: str, tokens: int, requests: int = 1, **marks: bool) -> Named:
-    return Named(id=id, name=name, input_tokens=tokens, requests=requests, **marks)
+def team(number: int, name: str, tokens: int, requests: int = 1, **marks: bool) -> Named:
+    return Named(id=number, name=name, input_tokens=tokens, requests=requests, **marks)
 
 
-def workflow(id: int, name: str, runs: int, tokens: int = 0, **marks: bool) -> Named:
-    return Named(id=id, name=name, requests=runs, input_tokens=tokens, **marks)
+def workflow(number: int, name: str, runs: int, tokens: int = 0, **marks: bool) -> Named:
+    return Named(id=number, name=name, requests=runs, input_tokens=tokens, **marks)
 
 
 assistant = team
@@ -81,6 +82,7 @@ def report(
         previous_range=days_range.previous(),
         today=TODAY,
         time_zone="Europe/Berlin",
+        as_of=AS_OF,
         workspace=workspace or Workspace(total_users=52, workflows=15, assistants=30, unknown_joined=3),
         totals=totals or _sum(days, teams),
         previous=previous or PeriodTotals(),

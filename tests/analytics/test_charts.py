@@ -130,7 +130,7 @@ def test_workflows_that_only_used_tokens_have_no_bar() -> None:
 def test_first_value_has_every_bucket_and_never_in_two_parts() -> None:
     data, _layout = parsed(charts.time_to_first_value(make.report([1], first_value=make.first_value())))
     reached, old, recent, totals = data
-    assert reached["x"] == ["&lt;1h", "1–6h", "6–24h", "1–3d", "3–7d", "7+d", "Never"]  # noqa: RUF001
+    assert reached["x"] == ["&lt;1h", "1–6h", "6–24h", "1–3d", "3–7d", "7+d", "Never"]
     assert reached["y"] == [10, 16, 7, 4, 3, 1, 0]
     assert old["y"] == [0, 0, 0, 0, 0, 0, 6]
     assert recent["y"] == [0, 0, 0, 0, 0, 0, 5]

@@ -8,8 +8,8 @@ import pytest
 from django.template import Context, Template
 from django.utils.translation import override
 
-from analytics.templatetags import figures
 from analytics.periods import DayRange
+from analytics.templatetags import figures
 from tests.analytics import report_factory as make
 
 
@@ -22,20 +22,20 @@ def words(text: str) -> str:
     ("value", "shown"),
     [
         (0, "0"),
-        (999, "999"),
         (9_999, "9,999"),
-        (10_000, "10 K"),
-        (12_345, "12.3 K"),
-        (99_949, "99.9 K"),
-        (99_950, "100 K"),
+        (99_999, "99,999"),
+        (100_000, "100 K"),
+        (123_456, "123 K"),
         (999_499, "999 K"),
-        (999_500, "1 M"),
+        (999_500, "1.0 M"),
         (1_234_567, "1.2 M"),
         (12_345_678, "12.3 M"),
-        (999_999_999, "1 B"),
-        (3_000_000_000_000, "3 T"),
+        (99_949_999, "99.9 M"),
+        (99_950_000, "100 M"),
+        (999_999_999, "1.0 B"),
+        (3_000_000_000_000, "3.0 T"),
         (4_567_000_000_000_000, "4,567 T"),
-        (-12_345, "-12.3 K"),
+        (-123_456, "-123 K"),
     ],
 )
 def test_large_numbers_are_compact(value: int, shown: str) -> None:
@@ -62,16 +62,39 @@ def test_a_figure_with_every_digit_needs_no_hover() -> None:
     [
         (0, "0 %"),
         (0.0001, "<0.1 %"),
+        (0.0005, "0.1 %"),
         (0.0123, "1.2 %"),
-        (0.05, "5 %"),
+        (0.05, "5.0 %"),
         (0.0995, "10 %"),
         (0.454, "45 %"),
         (0.999, ">99 %"),
+        (0.9949, "99 %"),
         (1, "100 %"),
     ],
 )
 def test_shares_are_percent_and_never_rounded_to_nothing_or_all(share: float, shown: str) -> None:
     assert words(figures.percent(share)) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (0.12, "+12 %"),
+        (-0.08, "−8.0 %"),
+        (0.0996, "+10 %"),
+        (0.0001, "±0 %"),
+        (-1, "−100 %"),
+        (9.99, "+999 %"),
+        (12.5, ">999 %"),
+    ],
+)
+def test_changes_have_a_sign(share: float, shown: str) -> None:
+    assert words(figures.change(share)) == shown
+
+
+def test_a_drawn_length_is_the_same_in_every_language() -> None:
+    with override("de"):
+        assert figures.hundredths(0.125) == "12.5"
 
 
 @pytest.mark.parametrize(
@@ -96,14 +119,20 @@ def test_durations_have_their_two_largest_units(seconds: float, shown: str) -> N
 @pytest.mark.parametrize(
     ("start", "end", "shown"),
     [
-        (dt.date(2026, 10, 24), dt.date(2026, 11, 23), "24 Oct – 22 Nov 2026, 30 days"),  # noqa: RUF001
+        (dt.date(2026, 10, 24), dt.date(2026, 11, 23), "24 Oct – 22 Nov 2026, 30 days"),
         (dt.date(2026, 11, 22), dt.date(2026, 11, 23), "22 Nov 2026, 1 day"),
-        (dt.date(2025, 11, 23), dt.date(2026, 11, 23), "23 Nov 2025 – 22 Nov 2026, 365 days"),  # noqa: RUF001
-        (dt.date(2016, 12, 1), dt.date(2026, 11, 23), "1 Dec 2016 – 22 Nov 2026, 3,644 days"),  # noqa: RUF001
+        (dt.date(2025, 11, 23), dt.date(2026, 11, 23), "23 Nov 2025 – 22 Nov 2026, 365 days"),
+        (dt.date(2016, 12, 1), dt.date(2026, 11, 23), "1 Dec 2016 – 22 Nov 2026, 3,644 days"),
     ],
 )
 def test_a_range_is_said_with_both_days_and_their_number(start: dt.date, end: dt.date, shown: str) -> None:
     assert words(figures.day_range(DayRange(start, end))) == shown
+
+
+def test_a_clock_shows_the_reporting_zone() -> None:
+    late = dt.datetime(2026, 11, 22, 23, 3, 12, tzinfo=dt.UTC)
+    assert figures.clock(late, "Europe/Berlin") == "00:03:12"
+    assert words(figures.zoned_day(late, "Europe/Berlin")) == "23 Nov 2026"
 
 
 def test_gone_things_keep_their_name_and_none_has_a_word() -> None:

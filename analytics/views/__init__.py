@@ -1,0 +1,1 @@
+"""What answers HTTP: the Analytics page with its fragments, Refresh, and the export."""

@@ -1,0 +1,49 @@
+"""The Analytics export: one CSV of the page's range, streamed.
+
+In: the URL's range and the variant. Out: a download named after the range; 400 with the reason for a bad range, because
+a file of other days than those asked for would be taken for the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from analytics import export, report
+from analytics.export import Variant
+from analytics.views import ranges
+
+
+@require_safe
+def download(request: HttpRequest, variant: str) -> HttpResponseBase:
+    """The CSV of the range in the URL. Nothing is held in memory but a piece of it."""
+    try:
+        chosen = Variant(variant)
+    except ValueError:
+        raise Http404 from None
+    now = timezone.now()
+    state = report.read_state()
+    selection = ranges.select(request.GET, now.astimezone(state.time_zone).date())
+    if selection.problem:
+        return HttpResponse(ranges.sentence(selection.problem), status=400, content_type="text/plain; charset=utf-8")
+    days = selection.days
+    match chosen:
+        case Variant.USAGE:
+            pieces = export.usage_csv(days)
+        case Variant.USERS:
+            pieces = export.users_csv(days)
+        case Variant.SUMMARY:
+            pieces = export.summary_csv(report.load(days, now, state))
+    return _attachment(pieces, export.filename(chosen, days))
+
+
+def _attachment(pieces: Iterator[str], filename: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        pieces,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
+    )
