@@ -75,7 +75,10 @@ def _sign_in_url(next_path: str) -> str:
 
 def _current_page(request: HttpRequest) -> str:
     """The page that htmx asked from, as a path of ours whatever the header holds."""
-    current = urlsplit(request.headers.get("HX-Current-URL", ""))
+    try:
+        current = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return ""
     path = "/" + current.path.lstrip("/")
     return f"{path}?{current.query}" if current.query else path
 

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 # Mail leaves after the answer: otherwise the time an answer takes tells whether an address is known,
 # and a mail server that is down turns a reset for a known address into an error page.
-_mailer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="mail")
+_mailer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
