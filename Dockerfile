@@ -22,7 +22,7 @@ COPY usermgmt usermgmt
 COPY templates templates
 COPY static static
 # Collecting asks no server; these values live for this one step only.
-RUN SECRET_KEY=only-while-the-image-is-built-0123456789 DATABASE_URL=postgresql://build@localhost/build \
+RUN SECRET_KEY=only-while-the-image-is-built-0123456789 ALLOWED_HOSTS=localhost DATABASE_URL=postgresql://build@localhost/build \
     REDIS_URL=redis://localhost:6379/0 python manage.py collectstatic --noinput --verbosity 0
 USER panta
 EXPOSE 8000

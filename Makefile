@@ -38,7 +38,7 @@ migrations: install
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 pytest: install
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist loadgroup
 
 format: install ## Rewrite Python and templates in the one style
 	$(BIN)/ruff check --fix-only .

@@ -29,6 +29,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 _refuse(len(SECRET_KEY) < 32, "Set SECRET_KEY to at least 32 random characters.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+_refuse(not ALLOWED_HOSTS, "Set ALLOWED_HOSTS to the host names that browsers use, comma-separated.")
 _refuse("*" in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the hosts; '*' is refused.")
 BASE_URL = env.str(
     "BASE_URL", default="http://localhost:8000"
@@ -222,6 +223,7 @@ STATICFILES_FINDERS = [
     "panta_admin.staticfinder.PlotlyFinder",
 ]
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

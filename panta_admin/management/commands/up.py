@@ -8,6 +8,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,6 @@ from django.db import connections
 from panta_admin.local import environment
 from panta_admin.local.processes import Group
 from panta_admin.local.static import collect_if_changed
-from usermgmt.models import User
 
 START_SECONDS = 60
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,31 +38,36 @@ class Command(BaseCommand):
         _end_on_signals()
         try:
             _require_free(port)
-            self._prepare(demo=not no_demo)
-            self._run(port)
+            self._prepare()
+            sign_in = "" if no_demo else self._fill()
+            connections.close_all()
+            self._run(port, sign_in)
         except _Stopped:
             self.stdout.write("Stopped.")
         finally:
             connections.close_all()
             environment.leave()
 
-    def _prepare(self, *, demo: bool) -> None:
+    def _prepare(self) -> None:
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
         if collect_if_changed(environment.folder() / "static.fingerprint"):
             self.stdout.write("Static files collected.")
-        if demo and not User.objects.exists():
-            call_command("demo")
-        connections.close_all()
 
-    def _run(self, port: int) -> None:
+    def _fill(self) -> str:
+        """Puts the demo workspace into an empty database; how to sign in, where the demo's people are still there."""
+        words = StringIO()
+        call_command("demo", if_empty=True, stdout=words)
+        return words.getvalue()
+
+    def _run(self, port: int, sign_in: str) -> None:
         logs = environment.folder() / f"port-{port}"
         logs.mkdir(parents=True, exist_ok=True)
         group = Group(logs, os.environ)
         try:
             _start(group, port, logs)
             self._wait_until_ready(group, port)
-            self._greet(port, logs)
+            self._greet(port, sign_in, logs)
             while not group.dead():
                 time.sleep(0.5)
             raise CommandError(group.dead())
@@ -79,9 +84,11 @@ class Command(BaseCommand):
                 raise CommandError(f"The web server is not ready after {START_SECONDS} s. See {group.log('web')}.")
             time.sleep(0.1)
 
-    def _greet(self, port: int, logs: Path) -> None:
-        self.stdout.write(f"\n  {settings.WORKSPACE_NAME} runs at {self.style.SUCCESS(f'http://localhost:{port}')}")
-        self.stdout.write(f"  Logs in {os.path.relpath(logs)}. Ctrl-C stops everything.\n\n")
+    def _greet(self, port: int, sign_in: str, logs: Path) -> None:
+        self.stdout.write(f"\n{sign_in}")
+        self.stdout.write(f"  {settings.WORKSPACE_NAME} runs at {self.style.SUCCESS(f'http://localhost:{port}')}")
+        self.stdout.write(f"  Logs in {logs}. Ctrl-C stops everything.\n\n")
+        self.stdout.flush()
 
 
 class _Stopped(Exception):  # noqa: N818  # nothing went wrong

@@ -1,0 +1,63 @@
+"""What happens by the clock, and what publishing costs when the broker does not answer."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from datetime import timedelta
+
+import pytest
+from celery.schedules import crontab
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from panta_admin.celery import app
+from panta_admin.tasks import clear_sessions
+
+
+def test_the_schedule_is_this_table() -> None:
+    table = {
+        name: (entry["task"], entry["schedule"], entry["options"]) for name, entry in app.conf.beat_schedule.items()
+    }
+    assert table == {
+        "fold_pending": ("analytics.tasks.fold_pending", 5.0, {"expires": 5}),
+        "make_partitions": ("analytics.tasks.make_partitions", crontab(minute="10", hour="0"), {"expires": 3600}),
+        "reconcile_recent": ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), {"expires": 3600}),
+        "clear_sessions": ("panta_admin.tasks.clear_sessions", crontab(minute="50", hour="3"), {"expires": 3600}),
+    }
+
+
+def test_every_scheduled_task_exists_and_is_given_nothing() -> None:
+    app.loader.import_default_modules()
+    for entry in app.conf.beat_schedule.values():
+        assert entry["task"] in app.tasks
+        assert "args" not in entry
+        assert "kwargs" not in entry
+
+
+def test_messages_are_json_and_answers_are_not_kept() -> None:
+    assert (app.conf.accept_content, app.conf.task_serializer, app.conf.task_ignore_result) == (["json"], "json", True)
+    assert app.conf.result_backend is None
+
+
+def test_clear_sessions_removes_expired_ones_only(db: None) -> None:
+    now = timezone.now()
+    Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(days=1))
+    Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(days=1))
+    clear_sessions()
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+
+
+def test_publishing_to_a_hung_broker_gives_up_within_a_second(own_valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    process, url = own_valkey
+    address = url.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
+    with app.connection_for_write(url=address) as connection:
+        clear_sessions.apply_async(connection=connection)
+        process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                clear_sessions.apply_async(connection=connection)
+        assert time.monotonic() - began < 2
