@@ -16,11 +16,12 @@ from analytics.models.locks import Lock, hold
 from analytics.models.rollups import NEVER_BEFORE
 from analytics.periods import DayRange
 from analytics.rollups import fold, state
-from analytics.rollups.definitions import DAILY, MEASURES, MONTHLY, Rollup
+from analytics.rollups.definitions import DAILY, MEASURES, MONTHLY, TOTAL, Rollup
 
 Differences = dict[str, int]  # table → rows that were wrong, missing or too many
 
 SLICE = dt.timedelta(days=31)  # of raw events at a time: bounds the temporary table
+MARGIN = dt.timedelta(days=1)
 
 _OUTBOX = (
     "0 AS id, user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
@@ -28,6 +29,12 @@ _OUTBOX = (
 )
 _RAW = f"SELECT {_OUTBOX} FROM usage_event WHERE occurred_at >= %(start)s AND occurred_at < %(end)s"
 
+_TOTAL = f"""
+    SELECT * FROM ({TOTAL.select("fold_event")}) sums JOIN (
+        SELECT day, count(DISTINCT user_id) FILTER (WHERE user_id <> 0 AND requests > 0) AS active_users
+        FROM fold_event GROUP BY day
+    ) people USING (day)
+"""
 _PERSON_ACTIVITY = """
     SELECT user_id, min(first_value_at) AS first_value_at, max(last_active_at) AS last_active_at,
         max(day) FILTER (WHERE requests > 0) AS last_active_day
@@ -41,9 +48,7 @@ _ACTIVE_TRANSITION = f"""
 """
 
 
-def rebuild_all(
-    zone: ZoneInfo, progress: Callable[[int], None] = lambda events: None
-) -> int:
+def rebuild_all(zone: ZoneInfo, progress: Callable[[int], None] = lambda events: None) -> int:
     """Empties every rollup and folds all raw events anew, with days of `zone`; returns how many events.
 
     One transaction: readers see the old rollups until it commits, ingest waits. `progress` is told the events done.
@@ -55,8 +60,10 @@ def rebuild_all(
         events = 0
         for start, end in _slices():
             fold.prepare()
-            events += _take_raw(zone, start, end)
-            fold.add_to_rollups()
+            taken = _take_raw(zone, start, end)
+            if taken:
+                fold.add_to_rollups()
+            events += taken
             progress(events)
     return events
 
@@ -69,19 +76,14 @@ def reconcile(days: DayRange) -> Differences:
     with transaction.atomic():
         zone = _hold_all_folded()
         fold.prepare()
-        _take_raw(zone, *days.bounds(zone))
+        _take_raw_of(days, zone)
         differences = {rollup.table: _repair_days(rollup, days) for rollup in DAILY}
-        differences["daily_total"] += _repair_active_users(days)
         _mark_changed(zone, differences)
     with transaction.atomic():
         hold(Lock.FOLD)
         derived = {rollup.table: _repair_months(rollup, days) for rollup in MONTHLY}
-        derived["active_transition"] = _repair(
-            "active_transition", ("day", "previous_day"), _ACTIVE_TRANSITION
-        )
-        derived["person_activity"] = _repair(
-            "person_activity", ("user_id",), _PERSON_ACTIVITY
-        )
+        derived["active_transition"] = _repair("active_transition", ("day", "previous_day"), _ACTIVE_TRANSITION)
+        derived["person_activity"] = _repair("person_activity", ("user_id",), _PERSON_ACTIVITY)
         _mark_changed(zone, derived)
     return {table: rows for table, rows in (differences | derived).items() if rows}
 
@@ -117,7 +119,8 @@ def _empty() -> dt.datetime:
         for table in (*tables, "active_transition", "person_activity", "pending_event"):
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+        as_of: dt.datetime = cursor.fetchone()[0]
+    return as_of
 
 
 def _slices() -> Iterator[tuple[dt.datetime, dt.datetime]]:
@@ -136,7 +139,17 @@ def _take_raw(zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> int:
             f"INSERT INTO fold_event {_RAW}",
             {"zone": zone.key, "start": start, "end": end},
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
+
+
+def _take_raw_of(days: DayRange, zone: ZoneInfo) -> None:
+    """Takes the events of `days` with a margin, and leaves the margin: which day it was then is PostgreSQL's word
+    alone. Clocks that change about midnight make a day of two pieces, which no two instants bound.
+    """
+    start, end = days.bounds(zone)
+    _take_raw(zone, start - MARGIN, end + MARGIN)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM fold_event WHERE NOT ({_between('day', days.start, days.end)})")
 
 
 # --- Repair -------------------------------------------------------------------------------------------------------
@@ -146,7 +159,7 @@ def _repair_days(rollup: Rollup, days: DayRange) -> int:
     return _repair(
         rollup.table,
         tuple(rollup.keys),
-        rollup.select("fold_event"),
+        _TOTAL if rollup is TOTAL else rollup.select("fold_event"),
         _between("day", days.start, days.end),
     )
 
@@ -161,53 +174,29 @@ def _repair_months(rollup: Rollup, days: DayRange) -> int:
         f"SELECT date_trunc('month', day)::date AS month, {item}, {sums} FROM {daily} "
         f"WHERE {_between('day', first, end)} GROUP BY 1, 2"
     )
-    return _repair(
-        rollup.table, tuple(rollup.keys), expected, _between("month", first, end)
-    )
-
-
-def _repair_active_users(days: DayRange) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(f"""
-            UPDATE daily_total SET active_users = active.people
-            FROM (
-                SELECT day, count(DISTINCT user_id) FILTER (WHERE user_id <> 0 AND requests > 0) AS people
-                FROM fold_event GROUP BY day
-            ) active
-            WHERE daily_total.day = active.day AND active_users <> active.people
-                AND {_between("daily_total.day", days.start, days.end)}
-        """)
-        return cursor.rowcount
+    return _repair(rollup.table, tuple(rollup.keys), expected, _between("month", first, end))
 
 
 def _between(column: str, start: dt.date, end: dt.date) -> str:
     return f"{column} >= '{start}' AND {column} < '{end}'"
 
 
-def _repair(
-    table: str, keys: tuple[str, ...], expected: str, scope: str = "true"
-) -> int:
+def _repair(table: str, keys: tuple[str, ...], expected: str, scope: str = "true") -> int:
     """Makes the rows of `table` in `scope` those of the query `expected`; returns how many rows were touched."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TEMPORARY TABLE expected_row ON COMMIT DROP AS {expected}"
-        )
+        cursor.execute(f"CREATE TEMPORARY TABLE expected_row ON COMMIT DROP AS {expected}")
         columns = [column.name for column in _columns(cursor)]
         matches = " AND ".join(f"expected_row.{key} = {table}.{key}" for key in keys)
-        cursor.execute(
-            f"DELETE FROM {table} WHERE {scope} AND NOT EXISTS (SELECT FROM expected_row WHERE {matches})"
-        )
-        touched = cursor.rowcount
+        cursor.execute(f"DELETE FROM {table} WHERE {scope} AND NOT EXISTS (SELECT FROM expected_row WHERE {matches})")
+        touched = int(cursor.rowcount)
         values = [column for column in columns if column not in keys]
-        old, new = (
-            [f"{side}.{value}" for value in values] for side in (table, "EXCLUDED")
-        )
+        old, new = ([f"{side}.{value}" for value in values] for side in (table, "EXCLUDED"))
         cursor.execute(
             f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM expected_row "
             f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET ({', '.join(values)}) = ROW({', '.join(new)}) "
             f"WHERE ({', '.join(old)}) IS DISTINCT FROM ({', '.join(new)})"
         )
-        touched += cursor.rowcount
+        touched += int(cursor.rowcount)
         cursor.execute("DROP TABLE expected_row")
         return touched
 
