@@ -28,7 +28,7 @@ _READING = ("GET", "HEAD")
 _MAILED_KEY = re.compile(r"(/password/reset/key/[0-9A-Za-z]+-)[^/]+")
 
 
-class RequestLogMiddleware(RequestMiddleware):  # type: ignore[misc]  # django-structlog has no types
+class RequestLogMiddleware(RequestMiddleware):
     """Writes each request to the log, without the keys of mailed links."""
 
     @staticmethod

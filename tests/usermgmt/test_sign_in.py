@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponse, HttpResponseBase
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -28,7 +28,8 @@ def sign_in(client: Client, email: str, password: str = PASSWORD, **extra: str) 
 
 
 def text(response: HttpResponseBase) -> str:
-    return response.content.decode()  # type: ignore[attr-defined]
+    assert isinstance(response, HttpResponse)
+    return response.content.decode()
 
 
 def is_signed_in(client: Client) -> bool:
