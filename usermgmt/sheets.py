@@ -1,0 +1,304 @@
+"""Rows of the tables that people hand over: CSV (plain or gzip) and Excel, with the line each one stands on.
+
+In: a path. Out: the columns, then row after row as it is read. What cannot be read at all is `UnreadableFile`; a line
+that is no row is `Damaged`, and its neighbours are still read. Memory stays bounded whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import re
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self, cast
+
+if TYPE_CHECKING:
+    Reader = io.BufferedReader[Any]
+
+MAX_LINE = 16 * 1024 * 1024  # characters: content columns may be long, a file without line ends may not
+MAX_WORKBOOK_BYTES = 1024 * 1024 * 1024  # unpacked
+READING_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+_DELIMITERS = ",;\t|"
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_FORMULA = re.compile("[ \u00a0\u3000]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+
+
+class UnreadableFile(Exception):  # noqa: N818  # reads better where it is raised
+    """A file that cannot be read, or not to its end; the message names the file and is for people."""
+
+
+class UnmatchedColumns(Exception):  # noqa: N818
+    """The columns of a file do not give what is needed; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """Why a line is not a row."""
+
+    reason: str
+
+
+Row = tuple[int, Sequence[Any] | Damaged]  # line number from 1, values of the wanted columns
+
+
+class TableFile(ABC):
+    """An open file of rows with named columns. Use it as a context manager."""
+
+    path: Path
+    size: int  # bytes on disk
+    columns: list[str]
+    typed: bool = False  # whether values have types of their own, or are all text
+
+    @abstractmethod
+    def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
+        """The values of the wanted columns (each may be asked for twice). Raises UnreadableFile, also half-way."""
+
+    @property
+    @abstractmethod
+    def position(self) -> int:
+        """How many of `size` bytes have been read."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+# --- Bytes --------------------------------------------------------------------------------------------------------
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file as it lies on disk, not empty. Raises UnreadableFile."""
+    try:
+        if not path.is_file():
+            raise UnreadableFile(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
+        if not path.stat().st_size:
+            raise UnreadableFile(f"{path} is empty.")
+        return path.open("rb")
+    except OSError as error:
+        raise reading_problem(path, error) from error
+
+
+def unpacked(path: Path, raw: IO[bytes]) -> Reader:
+    """The bytes of `raw`, unpacked where they are gzip. Raises UnreadableFile where there are none."""
+    packed = raw.read(2) == _GZIP
+    raw.seek(0)
+    source = gzip.GzipFile(fileobj=raw) if packed else raw
+    reader: Reader = io.BufferedReader(cast("io.RawIOBase", source), 1 << 18)
+    try:
+        if not reader.peek(1):
+            raise UnreadableFile(f"{path} is empty.")
+    except READING_ERRORS as error:
+        raise reading_problem(path, error) from error
+    return reader
+
+
+def reading_problem(path: Path, error: Exception) -> UnreadableFile:
+    """What a failed read means: a packed file cut short or damaged, a wrong encoding, a disk that gives up."""
+    if isinstance(error, EOFError):
+        return UnreadableFile(f"{path} ends in the middle: the gzip file is truncated.")
+    if isinstance(error, gzip.BadGzipFile | zlib.error):
+        return UnreadableFile(f"{path} is damaged: {error}.")
+    if isinstance(error, UnicodeDecodeError):
+        return UnreadableFile(f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x}): save it as UTF-8.")
+    return UnreadableFile(f"{path} cannot be read: {error}.")
+
+
+def refuse_binary(path: Path, reader: Reader) -> None:
+    """Raises UnreadableFile unless the file begins like text."""
+    head = reader.peek(4096)
+    if head.startswith(_UTF_16):
+        raise UnreadableFile(f"{path} is UTF-16: save it as UTF-8.")
+    if b"\x00" in head:
+        raise UnreadableFile(f"{path} is a binary file, not text.")
+
+
+# --- CSV ----------------------------------------------------------------------------------------------------------
+class CsvFile(TableFile):
+    """First line: the columns. Comma, semicolon, tab or bar between cells; UTF-8, with or without BOM."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._raw = open_bytes(path)
+        try:
+            self.size = path.stat().st_size
+            reader = unpacked(path, self._raw)
+            refuse_binary(path, reader)
+            lines = self._lines(io.TextIOWrapper(reader, encoding="utf-8-sig", newline=""))
+            header = next(lines, "")
+            self._reader = csv.reader(itertools.chain([header], lines), delimiter=_delimiter(header), strict=True)
+            self.columns = self._header()
+        except BaseException:
+            self.close()
+            raise
+
+    def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
+        csv.field_size_limit(MAX_LINE)
+        reader, width = self._reader, len(self.columns)
+        indices = [self.columns.index(name) for name in wanted]
+        while True:
+            line = reader.line_num + 1
+            try:
+                for cells in reader:
+                    if len(cells) == width:
+                        yield line, [cells[index] for index in indices]
+                    elif cells:  # blank lines are no rows
+                        yield line, Damaged(f"{len(cells)} cells where the first line has {width}")
+                    line = reader.line_num + 1
+                return
+            except csv.Error as error:
+                yield line, Damaged(_quoting_problem(error, line, reader.line_num))
+
+    @property
+    def position(self) -> int:
+        return self._raw.tell()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+        try:
+            while line := text.readline(MAX_LINE):
+                if len(line) == MAX_LINE:
+                    raise UnreadableFile(f"{self.path} has a line of {MAX_LINE:,} characters or more.")
+                yield line
+        except READING_ERRORS as error:
+            raise reading_problem(self.path, error) from error
+
+    def _header(self) -> list[str]:
+        try:
+            columns = [name.strip() for name in next(self._reader, [])]
+        except csv.Error as error:
+            raise UnreadableFile(f"{self.path} does not begin with a line of column names: {error}.") from error
+        return checked_columns(self.path, columns)
+
+
+def checked_columns(path: Path, columns: list[str]) -> list[str]:
+    """`columns`, if they are names by which cells can be found. Raises UnreadableFile."""
+    named = [name for name in columns if name]
+    if not named or not all(name.isprintable() for name in named):
+        raise UnreadableFile(f"{path} does not begin with a line of column names.")
+    if twins := sorted({name for name in named if named.count(name) > 1}):
+        raise UnreadableFile(f"{path} has several columns named {', '.join(twins)}.")
+    return columns
+
+
+def _delimiter(header: str) -> str:
+    """The separator that stands most often outside of quotes in the first line."""
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(_DELIMITERS, key=bare.count)
+
+
+def _quoting_problem(error: csv.Error, first: int, last: int) -> str:
+    if "unexpected end of data" in str(error):
+        return f"a quoted cell is never closed: lines {first} to {last} could not be read"
+    return f"not valid CSV: {error}"
+
+
+# --- Excel --------------------------------------------------------------------------------------------------------
+class ExcelFile(TableFile):
+    """The first sheet of an .xlsx workbook, read only. A formula counts as the value it was last saved with."""
+
+    typed = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._raw = open_bytes(path)
+        try:
+            self.size = path.stat().st_size
+            self._sheet = _first_sheet(path, self._raw)
+            self._rows = enumerate(self._sheet_rows(), start=1)
+            _line, header = next(self._rows, (1, ()))
+            self.columns = checked_columns(path, [_column_name(cell) for cell in header])
+        except BaseException:
+            self.close()
+            raise
+
+    def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
+        indices = [self.columns.index(name) for name in wanted]
+        for line, cells in self._rows:
+            filled = [*cells, *itertools.repeat(None, len(self.columns) - len(cells))]
+            if any(cell is not None for cell in cells):
+                yield line, [filled[index] for index in indices]
+
+    @property
+    def position(self) -> int:
+        return min(self.size, self._raw.tell())
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def _sheet_rows(self) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._sheet.iter_rows(values_only=True)
+        except Exception as error:  # a crafted workbook fails anywhere inside the XML reader
+            raise _no_workbook(self.path, error) from error
+
+
+def _first_sheet(path: Path, raw: IO[bytes]) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(raw) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_WORKBOOK_BYTES:
+                raise UnreadableFile(f"{path} unpacks to more than {MAX_WORKBOOK_BYTES >> 20} MiB.")
+        raw.seek(0)
+        sheet = load_workbook(raw, read_only=True, data_only=True, keep_links=False).worksheets[0]
+        sheet.reset_dimensions()  # what the file says about its own extent may be wrong
+    except UnreadableFile:
+        raise
+    except Exception as error:  # as above
+        raise _no_workbook(path, error) from error
+    return sheet
+
+
+def _no_workbook(path: Path, error: Exception) -> UnreadableFile:
+    return UnreadableFile(f"{path} is not a readable Excel workbook (.xlsx): {type(error).__name__} {error}".strip())
+
+
+def _column_name(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
+
+
+# --- Columns ------------------------------------------------------------------------------------------------------
+def match_columns(
+    columns: Sequence[str], fields: Collection[str], mapping: Mapping[str, str], required: Collection[str] = ()
+) -> dict[str, str]:
+    """Our field → the file's column that feeds it: as `mapping` says, else the column of the same name.
+
+    Names are compared without regard to case, spaces and hyphens. A field mapped to "" is left out. One column may
+    feed several fields. Raises UnmatchedColumns.
+    """
+    known = {_plain(name): name for name in reversed(columns) if name}
+    wanted = {field: mapping.get(field, field) for field in fields}
+    absent = sorted({theirs for theirs in mapping.values() if theirs and _plain(theirs) not in known})
+    if absent:
+        raise UnmatchedColumns(f"there is no column {', '.join(absent)}; there are {', '.join(filter(None, columns))}")
+    matched = {field: known[_plain(theirs)] for field, theirs in wanted.items() if _plain(theirs) in known}
+    missing = [field for field in required if field not in matched]
+    if missing:
+        raise UnmatchedColumns(
+            f"no column gives {' and '.join(missing)}; there are {', '.join(filter(None, columns))} "
+            f"(--map {missing[0]}=COLUMN names one)"
+        )
+    return matched
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+# --- Cells --------------------------------------------------------------------------------------------------------
+def disarm(text: str) -> str:
+    """`text`, with a leading apostrophe if a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
