@@ -18,7 +18,8 @@ import pytest
 import time_machine
 
 from panta_admin.local import environment
-from panta_admin.local.servers import Place, Valkey, make_socket_folder
+from panta_admin.local.place import Place
+from panta_admin.local.servers import Valkey
 
 if TYPE_CHECKING:
     from tests.cast import Actor
@@ -83,13 +84,13 @@ def _empty_report_cache() -> None:
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A Valkey of the test's own, to stop, hang or fill: its process and its REDIS_URL."""
-    sockets = make_socket_folder()
-    server = Valkey(Place(tmp_path, sockets))
+    place = Place.make(tmp_path, durable=False)
+    server = Valkey(place)
     process = server.start()
     yield process, server.address
     process.kill()  # also where it hangs
     process.wait()
-    shutil.rmtree(sockets, ignore_errors=True)
+    place.clear()
 
 
 # --- Time and people ----------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from panta_admin.local.keeper import try_lock
-from panta_admin.local.servers import VARIABLES, LocalServerError, require_wheel, tail
+from panta_admin.local.place import LocalServerError, tail
+from panta_admin.local.servers import VARIABLES, require_wheel
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90

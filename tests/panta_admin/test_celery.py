@@ -54,10 +54,10 @@ def test_publishing_to_a_hung_broker_gives_up_within_a_second(own_valkey: tuple[
     process, url = own_valkey
     address = url.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
     with app.connection_for_write(url=address) as connection:
-        clear_sessions.apply_async(connection=connection)
+        app.send_task(clear_sessions.name, connection=connection)
         process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         for _ in range(2):
             with pytest.raises(OperationalError):
-                clear_sessions.apply_async(connection=connection)
+                app.send_task(clear_sessions.name, connection=connection)
         assert time.monotonic() - began < 2

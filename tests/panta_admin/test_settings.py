@@ -21,11 +21,11 @@ COMPLETE = {
 PROBE = "from panta_admin import settings; print({expression})"
 
 
-def load(expression: str = "'loaded'", **changes: str | None) -> subprocess.CompletedProcess[str]:
+def load(show: str = "'loaded'", /, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter that reads settings in an environment of exactly these variables."""
     environment = {name: value for name, value in {**COMPLETE, **changes}.items() if value is not None}
     return subprocess.run(
-        [sys.executable, "-c", PROBE.format(expression=expression)],
+        [sys.executable, "-c", PROBE.format(expression=show)],
         env={"PATH": os.environ["PATH"], **environment},
         cwd=PROJECT,
         capture_output=True,

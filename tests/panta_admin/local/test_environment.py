@@ -99,6 +99,7 @@ def test_data_and_secret_survive_and_a_killed_keeper_is_replaced(folder: Path) -
         secret = (folder / "secret_key").read_text()
         for keeper in (p for p in psutil.process_iter() if "panta_admin.local.keeper" in _words(p) and _on(folder, p)):
             keeper.kill()
+        assert wait_until(lambda: not processes_below(folder))
     with using(folder) as (_, (database, _redis)), psycopg.connect(database) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     assert (folder / "secret_key").read_text() == secret
