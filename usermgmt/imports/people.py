@@ -1,0 +1,215 @@
+"""Checked rows in, people created and updated out: all rows in one transaction, with a verdict for each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from usermgmt import administrators
+from usermgmt.imports.rows import PersonRow, RejectedRow
+from usermgmt.imports.teams import Teams
+from usermgmt.models import Role, Status, User
+from usermgmt.sessions import end_sessions
+
+CHUNK = 2_000
+ATTEMPTS = 3
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the rows. `role_changes`: sentences, because nobody's role should change unseen."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: list[RejectedRow] = field(default_factory=list)
+    role_changes: list[str] = field(default_factory=list)
+    new_teams: list[str] = field(default_factory=list)
+
+
+def import_people(
+    rows: Sequence[PersonRow],
+    now: dt.datetime,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda n: None,
+) -> Outcome:
+    """Creates and updates the people of `rows`, all in one transaction, and says what became of each row.
+
+    `dry_run` does the same and takes it back. `progress` is told how many rows are done.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                outcome = _Import(rows, now, progress).run()
+                transaction.set_rollback(dry_run)
+        except IntegrityError:  # an event brought one of them at the same moment
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return outcome
+    raise AssertionError
+
+
+@dataclass(slots=True)
+class _Change:
+    """What one row means for one person; `before` is how they stood, None for somebody new."""
+
+    row: PersonRow
+    user: User
+    before: tuple[Any, ...] | None
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None
+
+    @property
+    def takes_the_role_away(self) -> bool:
+        return self.user.is_administrator and self.row.role == Role.USER
+
+
+class _Import:
+    def __init__(self, rows: Sequence[PersonRow], now: dt.datetime, progress: Callable[[int], None]) -> None:
+        self.rows = rows
+        self.now = now
+        self.progress = progress
+        self.outcome = Outcome()
+        self.done = 0
+        self.people: dict[int, User] = {}
+        self.by_id: dict[str, User] = {}
+        self.by_email: dict[str, User] = {}
+        self.line_of: dict[int, int] = {}  # id() of a person → the line that named them first
+
+    def run(self) -> Outcome:
+        administrators.hold_lock()
+        self._load()
+        changes = [change for row in self.rows if (change := self._change(row))]
+        changes = self._keep_an_administrator(changes)
+        teams = Teams(change.row for change in changes)
+        changes = self._refuse_teams(changes, teams)
+        self.outcome.new_teams = teams.create()
+        for chunk in _chunks(changes):
+            self._write(chunk, teams)
+        self._end_sessions(changes)
+        self.outcome.rejected.sort(key=lambda row: row.line)
+        return self.outcome
+
+    def _load(self) -> None:
+        for chunk in _chunks(self.rows):
+            ids = [row.external_id for row in chunk if row.external_id]
+            emails = [row.email for row in chunk if row.email]
+            named = User.objects.filter(Q(external_id__in=ids) | Q(email__in=emails))
+            for user in named.order_by("pk").select_for_update():
+                self._register(self.people.setdefault(user.pk, user))
+
+    def _register(self, user: User) -> None:
+        if user.external_id:
+            self.by_id[user.external_id] = user
+        if user.email:
+            self.by_email[user.email] = user
+
+    def _change(self, row: PersonRow) -> _Change | None:
+        """The change of a row, or None where it was rejected."""
+        by_id, by_email = self.by_id.get(row.external_id or ""), self.by_email.get(row.email or "")
+        user = by_id or by_email
+        reason = _conflict(row, by_id, by_email) or (self._objection(row, user) if user else None)
+        if reason:
+            self._reject(row, reason)
+            return None
+        before = _standing(user) if user else None
+        if user is None:
+            user = User(password=make_password(None), role=Role.USER)
+        self.line_of[id(user)] = row.line
+        user.external_id, user.email = row.external_id or user.external_id, row.email or user.email
+        self._register(user)
+        return _Change(row, user, before)
+
+    def _objection(self, row: PersonRow, user: User) -> str | None:
+        if id(user) in self.line_of:
+            return f"the same person as in line {self.line_of[id(user)]}"
+        if user.status == Status.DELETED:
+            return "was removed from the workspace; restore them first"
+        if user.status == Status.PENDING and row.joined_at:
+            return "has a pending invitation: the join time is set when it is accepted"
+        return None
+
+    def _reject(self, row: PersonRow, reason: str) -> None:
+        self.outcome.rejected.append(RejectedRow(row.line, reason, row.fields))
+
+    def _keep_an_administrator(self, changes: list[_Change]) -> list[_Change]:
+        """Rejects every row that takes the role away, if nobody who can sign in would be left with it."""
+        demoted = {change.user.pk for change in changes if change.takes_the_role_away}
+        if not demoted or administrators.any_beside(demoted) or any(map(_becomes_administrator, changes)):
+            return changes
+        for change in changes:
+            if change.takes_the_role_away:
+                self._reject(change.row, "would leave the workspace without an administrator")
+        return [change for change in changes if not change.takes_the_role_away]
+
+    def _refuse_teams(self, changes: list[_Change], teams: Teams) -> list[_Change]:
+        accepted = []
+        for change in changes:
+            reason = next(filter(None, map(teams.objection, change.row.teams or ())), None)
+            if reason:
+                self._reject(change.row, reason)
+            else:
+                accepted.append(change)
+        return accepted
+
+    def _write(self, changes: Sequence[_Change], teams: Teams) -> None:
+        for change in changes:
+            self._apply(change)
+        new = [change.user for change in changes if change.is_new]
+        altered = [change.user for change in changes if not change.is_new and _standing(change.user) != change.before]
+        User.objects.bulk_create(new)
+        User.objects.bulk_update(altered, ["external_id", "email", "name", "role", "joined_at", "updated_at"])
+        moved = teams.assign([(change.user, change.row.teams) for change in changes if change.row.teams is not None])
+        updated = {user.pk for user in altered} | (moved - {user.pk for user in new})
+        self.outcome.created += len(new)
+        self.outcome.updated += len(updated)
+        self.outcome.unchanged += len(changes) - len(new) - len(updated)
+        self.done += len(changes)
+        self.progress(self.done)
+
+    def _apply(self, change: _Change) -> None:
+        row, user = change.row, change.user
+        if row.role is not None and row.role != user.role:
+            self.outcome.role_changes.append(f"line {row.line}: {user} becomes {row.role.label}")
+            user.role = row.role
+        user.name = row.name or user.name
+        user.joined_at = row.joined_at or user.joined_at
+        user.updated_at = self.now
+
+    def _end_sessions(self, changes: Iterable[_Change]) -> None:
+        """A role is read anew with every request; whoever lost or got one signs in again all the same."""
+        end_sessions([c.user.pk for c in changes if c.before is not None and c.before[3] != c.user.role])
+
+
+def _standing(user: User) -> tuple[Any, ...]:
+    return (user.external_id, user.email, user.name, user.role, user.joined_at)
+
+
+def _conflict(row: PersonRow, by_id: User | None, by_email: User | None) -> str | None:
+    """Why the two ways to say who somebody is do not agree."""
+    if by_id and by_email and by_id is not by_email:
+        return f"user_id {row.external_id} and email {row.email} are two different people"
+    if by_email and row.external_id and by_email.external_id not in (None, row.external_id):
+        return f"{row.email} is the person with user_id {by_email.external_id}"
+    return None
+
+
+def _becomes_administrator(change: _Change) -> bool:
+    user = change.user
+    return change.row.role == Role.ADMINISTRATOR and not change.is_new and user.is_active and user.has_usable_password()
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))
