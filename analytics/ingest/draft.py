@@ -18,12 +18,16 @@ import msgspec
 from msgspec import Meta
 
 from analytics.models.events import EARLIEST, MAX_TOKENS, Kind, Status
+from usermgmt.models import normalize_email
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
+MAX_EMAIL = 254
+MAX_REASON = 300
+EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Text = Annotated[str, Meta(max_length=200)]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, Meta(max_length=MAX_EMAIL, pattern=EMAIL_PATTERN)]
 Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
 
@@ -84,8 +88,9 @@ class EventDraft(msgspec.Struct, kw_only=True, gc=False):
 
 FIELDS = EventDraft.__struct_fields__
 TEXT_FIELDS = (
-    "event_id user_id email user_name team_id team assistant_id assistant workflow_id workflow model".split()
-)
+    "event_id", "user_id", "email", "user_name", "team_id", "team",
+    "assistant_id", "assistant", "workflow_id", "workflow", "model",
+)  # fmt: skip
 _KINDS = {kind.label: kind for kind in Kind}
 _STATUSES = {status.label: status for status in Status}
 
@@ -94,8 +99,10 @@ def draft(fields: Mapping[str, Any], now: dt.datetime, *, from_text: bool = Fals
     """The draft of one event, or why not. `from_text`: every value is a string, as files have it."""
     try:
         event = msgspec.convert(fields, EventDraft, strict=not from_text)
-    except msgspec.ValidationError as error:
-        return Rejected(_reason(error))
+    except (msgspec.ValidationError, UnicodeError) as error:
+        if isinstance(fields, Mapping) and None in fields.values():  # null is absent; it is rare, so it pays here
+            return draft({n: v for n, v in fields.items() if v is not None}, now, from_text=from_text)
+        return Rejected(_reason(error, fields))
     reason = problem(event, now)
     return Rejected(reason) if reason else event
 
@@ -118,13 +125,25 @@ def _text_problem(event: EventDraft) -> str | None:
         value = getattr(event, name)
         if value and not (value.isascii() and value.isprintable()) and _FORBIDDEN.search(value):
             return f"{name} contains control characters"
+    # Addresses are stored in a form that may be longer, or none.
+    if event.email and not event.email.isascii() and not _is_email(normalize_email(event.email)):
+        return "email is no address that can be stored"
     return None
 
 
-def _reason(error: msgspec.ValidationError) -> str:
-    message = str(error)
-    text, _, path = message.partition(" - at `$.")
-    return f"{path.rstrip('`')}: {text}" if path else text
+def _is_email(text: str) -> bool:
+    return len(text) <= MAX_EMAIL and re.fullmatch(EMAIL_PATTERN, text) is not None
+
+
+def _reason(error: Exception, fields: Mapping[str, Any]) -> str:
+    """What the decoder said, field first; it may quote the event, so only printable text of bounded length."""
+    if isinstance(error, UnicodeError):
+        texts = ((name, value) for name, value in fields.items() if isinstance(value, str))
+        name = next((name for name, value in texts if _FORBIDDEN.search(value)), "the event")
+        return f"{name} contains control characters"
+    text, _, path = str(error).partition(" - at `$.")
+    reason = f"{path.rstrip('`')}: {text}" if path else text
+    return _FORBIDDEN.sub("\ufffd", reason)[:MAX_REASON]
 
 
 def event_key(source: str, event_id: str) -> UUID:

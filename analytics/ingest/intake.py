@@ -28,7 +28,8 @@ def ingest(drafts: Sequence[EventDraft | Rejected], source: str, now: dt.datetim
     if not good:
         return [draft for draft in drafts if isinstance(draft, Rejected)]
     rows = resolve(good, source, now)
-    new = store_rows(rows)
+    # The key of storage holds person and time too; within a batch the event id alone decides, and the first one wins.
+    new = store_rows(list({row.event_key: row for row in reversed(rows)}.values()))
     keys = iter(rows)
     verdicts: list[Verdict] = []
     for draft in drafts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import connection, transaction
 
@@ -43,9 +43,10 @@ def ensure(months: Iterable[dt.date]) -> int:
     return len(missing)
 
 
-def _missing(months: set[dt.date]) -> list[dt.date]:
+def _missing(months: Collection[dt.date]) -> list[dt.date]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [[*map(_name, months)]])
+        names = [_name(month) for month in months]
+        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [names])
         absent = {name for (name,) in cursor.fetchall()}
     return sorted(month for month in months if _name(month) in absent)
 

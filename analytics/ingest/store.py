@@ -42,8 +42,9 @@ class EventRow(NamedTuple):
 
 COLUMNS = EventRow._fields
 _TYPES = (
-    "int8 timestamptz uuid timestamptz text int8 int2 int8 int8 text int2 int8 int8 int8 int8 bool int2 int8".split()
-)
+    "int8", "timestamptz", "uuid", "timestamptz", "text", "int8", "int2", "int8", "int8",
+    "text", "int2", "int8", "int8", "int8", "int8", "bool", "int2", "int8",
+)  # fmt: skip
 _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
     "input_tokens, output_tokens, usage_known"

@@ -1,0 +1,223 @@
+"""Names to ids: who an event belongs to, and what it mentions, also when two ingests meet the same name at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from analytics.ingest.draft import EventDraft
+from analytics.ingest.resolve import resolve
+from analytics.ingest.store import EventRow
+from analytics.models import Assistant, Workflow
+from tests.analytics.ingest.drafts import good
+from tests.analytics.parallel import locked, threads, until_somebody_waits_for
+from tests.cast import NOW
+from usermgmt.models import Membership, Status, Team, User
+
+
+def rows(*drafts: EventDraft) -> list[EventRow]:
+    return resolve(drafts, "test", NOW)
+
+
+def row(**given: object) -> EventRow:
+    (only,) = rows(good(**given))
+    return only
+
+
+def person(external_id: str | None = None, email: str | None = None, **given: Any) -> User:
+    return User.objects.create_person(email, "", external_id=external_id, **given)
+
+
+# --- People -------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+class TestPeople:
+    def test_nobody_is_zero(self) -> None:
+        assert row().user_id == 0
+        assert not User.objects.exists()
+
+    def test_empty_texts_name_nobody(self) -> None:
+        assert row(user_id="", team="", assistant="", workflow_id="").user_id == 0
+        assert not any(model._default_manager.exists() for model in (User, Team, Assistant, Workflow))
+
+    def test_an_unknown_person_is_created_active_without_sign_in_and_without_join_time(self) -> None:
+        user_id = row(user_id="u-1", email="Ada@Example.com", user_name="Ada").user_id
+        created = User.objects.get(pk=user_id)
+        assert (created.external_id, created.email, created.name) == ("u-1", "ada@example.com", "Ada")
+        assert (created.status, created.joined_at, created.has_usable_password()) == (Status.ACTIVE, None, False)
+
+    def test_a_name_is_taken_from_whichever_event_of_the_batch_has_one(self) -> None:
+        rows(good(event_id="1", user_id="u-1"), good(event_id="2", user_id="u-1", user_name="Ada"))
+        assert User.objects.get().name == "Ada"
+
+    def test_known_by_id(self) -> None:
+        ada = person("u-1", "ada@example.com")
+        assert row(user_id="u-1").user_id == ada.pk
+
+    @pytest.mark.parametrize("spelling", ["ada@example.com", "ADA@Example.COM", "ａｄａ@example.com"])
+    def test_known_by_email_however_it_is_spelt(self, spelling: str) -> None:
+        ada = person(None, "ada@example.com")
+        assert row(email=spelling).user_id == ada.pk
+        assert User.objects.count() == 1
+
+    def test_an_event_with_both_teaches_the_id_to_who_was_known_by_email(self) -> None:
+        ada = person(None, "ada@example.com")
+        assert row(user_id="u-1", email="ada@example.com").user_id == ada.pk
+        assert row(user_id="u-1").user_id == ada.pk
+
+    def test_an_event_with_both_teaches_the_email_to_who_was_known_by_id(self) -> None:
+        ada = person("u-1")
+        assert row(user_id="u-1", email="ada@example.com").user_id == ada.pk
+        assert row(email="ada@example.com").user_id == ada.pk
+
+    def test_learning_happens_within_a_batch_too(self) -> None:
+        ids = [
+            r.user_id
+            for r in rows(
+                good(event_id="1", email="ada@example.com"),
+                good(event_id="2", user_id="u-1", email="ADA@example.com"),
+                good(event_id="3", user_id="u-1"),
+            )
+        ]
+        assert len(set(ids)) == 1
+        assert User.objects.count() == 1
+
+    def test_the_id_decides_where_id_and_email_are_two_people(self) -> None:
+        by_id, by_email = person("u-1"), person("u-2", "bob@example.com")
+        assert row(user_id="u-1", email="bob@example.com").user_id == by_id.pk
+        by_email.refresh_from_db()
+        assert (by_email.external_id, by_email.email) == ("u-2", "bob@example.com")
+
+    def test_what_is_known_is_never_overwritten(self) -> None:
+        ada = person("u-1", "ada@example.com")
+        assert row(user_id="u-1", email="new@example.com").user_id == ada.pk
+        ada.refresh_from_db()
+        assert ada.email == "ada@example.com"
+
+    def test_events_of_a_removed_person_stay_theirs(self) -> None:
+        gone = person("u-1", status=Status.DELETED)
+        assert row(user_id="u-1").user_id == gone.pk
+
+    def test_a_batch_costs_the_same_number_of_queries_whatever_its_size(
+        self, django_assert_max_num_queries: Callable[[int], object]
+    ) -> None:
+        batch = [
+            good(event_id=str(n), user_id=f"u{n % 50}", team=f"t{n % 7}", assistant=f"a{n % 9}") for n in range(500)
+        ]
+        rows(*batch)
+        with django_assert_max_num_queries(5):  # type: ignore[attr-defined]
+            rows(*batch)
+
+
+# --- Teams, assistants, workflows ---------------------------------------------------------------------------------
+@pytest.mark.django_db
+class TestTheTeam:
+    def test_is_the_events_own(self) -> None:
+        ada = person("u-1")
+        Membership.objects.create(user=ada, team=Team.objects.create(key="sales", name="Sales"), is_primary=True)
+        assert row(user_id="u-1", team="Legal").team_id == Team.objects.get(key="Legal").pk
+
+    def test_else_the_persons_primary_one(self) -> None:
+        ada, first, second = person("u-1"), *(Team.objects.create(key=k, name=k) for k in ("a", "b"))
+        Membership.objects.create(user=ada, team=first)
+        Membership.objects.create(user=ada, team=second, is_primary=True)
+        assert row(user_id="u-1").team_id == second.pk
+
+    def test_else_none(self) -> None:
+        Membership.objects.create(user=person("u-1"), team=Team.objects.create(key="a", name="a"))
+        assert row(user_id="u-1").team_id == 0
+        assert row(user_id="u-2").team_id == 0
+        assert row().team_id == 0
+
+    def test_is_not_a_deleted_one_the_person_was_in(self) -> None:
+        gone = Team.objects.create(key="a", name="a", deleted_at=NOW)
+        Membership.objects.create(user=person("u-1"), team=gone, is_primary=True)
+        assert row(user_id="u-1").team_id == 0
+
+
+@pytest.mark.django_db
+class TestNames:
+    def test_the_same_name_is_the_same_thing(self) -> None:
+        first, again = row(assistant="Helper", workflow="Helper"), row(assistant="Helper", workflow="Helper")
+        assert (first.assistant_id, first.workflow_id) == (again.assistant_id, again.workflow_id)
+        assert first.assistant_id == Assistant.objects.get(key="Helper", name="Helper").pk
+        assert first.workflow_id == Workflow.objects.get(key="Helper", name="Helper").pk
+
+    def test_an_id_outlives_a_new_name(self) -> None:
+        before = row(assistant_id="a-1", assistant="Helper").assistant_id
+        assert row(assistant_id="a-1", assistant="Best helper").assistant_id == before
+        assert row(assistant_id="a-1").assistant_id == before
+        assert Assistant.objects.get().name == "Helper"
+
+    def test_who_was_known_by_name_alone_is_found_when_the_id_comes(self) -> None:
+        before = row(assistant="Helper").assistant_id
+        assert row(assistant_id="a-1", assistant="Helper").assistant_id == before
+
+    def test_a_renamed_thing_keeps_its_key_and_its_new_name(self) -> None:
+        before = row(workflow="Digest").workflow_id
+        Workflow.objects.update(name="Morning digest")
+        assert row(workflow="Digest").workflow_id == before
+        assert Workflow.objects.get().name == "Morning digest"
+
+    def test_names_differ_by_case(self) -> None:
+        assert row(team="Sales").team_id != row(team="sales").team_id
+
+
+# --- Several at once ----------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+class TestSeveralAtOnce:
+    @pytest.mark.parametrize("attempt", range(3))
+    def test_the_same_new_names_end_with_the_same_ids(self, attempt: int) -> None:
+        """In opposite orders: writers that take their locks as they come would deadlock."""
+        batch = [
+            good(
+                event_id=str(n),
+                user_id=f"u{n}",
+                email=f"p{n}@example.com",
+                team=f"t{n}",
+                assistant=f"a{n}",
+                workflow=f"w{n}",
+            )
+            for n in range(200)
+        ]
+        start = threading.Barrier(4)
+
+        def ingest(order: int) -> list[EventRow]:
+            start.wait()
+            return rows(*batch[::order])
+
+        with threads(4) as run:
+            done = [run(partial(ingest, order)) for order in (1, -1, 1, -1)]
+            results = [future.result() for future in done]
+        as_written = [result[::order] for result, order in zip(results, (1, -1, 1, -1), strict=True)]
+        for result in as_written[1:]:
+            assert [r[:1] + r[5:9] for r in result] == [r[:1] + r[5:9] for r in as_written[0]]
+        assert (User.objects.count(), Team.objects.count(), Assistant.objects.count()) == (200, 200, 200)
+        assert all(0 not in (r.user_id, r.team_id, r.assistant_id, r.workflow_id) for r in as_written[0])
+
+    def test_one_person_met_by_id_by_email_and_by_both_at_once_is_one_person(self) -> None:
+        """Both ingests have looked and found nobody when the first of them stores."""
+        both = good(user_id="u-1", email="ada@example.com")
+        with threads(2) as run:
+            with locked("person"):
+                done = [run(partial(rows, both)), run(partial(rows, good(email="ada@example.com")))]
+                until_somebody_waits_for("person")
+            ids = {future.result()[0].user_id for future in done}
+        assert len(ids) == 1
+        assert row(user_id="u-1").user_id in ids
+        assert row(email="ada@example.com").user_id in ids
+
+    def test_two_emails_taught_at_once_to_one_person_do_not_overwrite_each_other(self) -> None:
+        ada = person("u-1")
+        with threads(2) as run:
+            with locked("person"):
+                emails = ["ada@example.com", "lovelace@example.com"]
+                done = [run(partial(rows, good(user_id="u-1", email=email))) for email in emails]
+                until_somebody_waits_for("person")
+            assert {future.result()[0].user_id for future in done} == {ada.pk}
+        ada.refresh_from_db()
+        assert ada.email in emails
+        assert row(email=ada.email).user_id == ada.pk
