@@ -74,6 +74,8 @@ class Postgres:
         return f"postgresql://postgres@/{self.database}?host={self.place.sockets}"
 
     def start(self) -> subprocess.Popen[bytes]:
+        if self.account.uid is not None:
+            _let_others_pass(self.data)
         if not (self.data / "PG_VERSION").exists():
             self._initialize()
         self.account.own(self.place.sockets)
@@ -99,8 +101,6 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)  # an initialisation that was cut short
         self.data.mkdir(parents=True, mode=0o700)
         self.account.own(self.data)
-        if self.account.uid is not None:
-            _let_others_pass(self.data)
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions",
                   "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")  # fmt: skip
 

@@ -17,7 +17,13 @@ import psutil
 import psycopg
 import pytest
 
-from tests.panta_admin.local.test_environment import PROJECT, environment_of, processes_below, wait_until
+from tests.panta_admin.local.test_environment import (
+    PROJECT,
+    environment_of,
+    folder_to_walk_into,
+    processes_below,
+    wait_until,
+)
 
 # One after the other in one process: the second start goes on where the first was.
 pytestmark = pytest.mark.xdist_group("up")
@@ -30,9 +36,10 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def local() -> Iterator[Path]:
     """One clone's `.local/`: the second start finds what the first has made."""
-    return tmp_path_factory.mktemp("clone") / "local"
+    with folder_to_walk_into() as folder:
+        yield folder / "local"
 
 
 def command(local: Path, port: int, *options: str) -> subprocess.Popen[str]:
@@ -139,14 +146,14 @@ def test_even_a_killed_command_leaves_nothing_running(local: Path) -> None:
         assert nothing_is_left(local, children)
 
 
-def test_a_taken_port_is_said_with_what_to_type(tmp_path: Path) -> None:
+def test_a_taken_port_is_said_with_what_to_type(local: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        process = command(tmp_path, port)
+        process = command(local, port)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"Port {port} is taken. Choose another one: make run PORT={port + 1}" in output
     assert "Traceback" not in output
-    assert wait_until(lambda: not processes_below(tmp_path))
+    assert wait_until(lambda: not processes_below(local))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,12 +68,20 @@ def using(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
         process.communicate(timeout=20)
 
 
+@contextmanager
+def folder_to_walk_into() -> Iterator[Path]:
+    """A temporary folder of our own: pytest closes its own to the server's user whenever a run begins."""
+    with tempfile.TemporaryDirectory(prefix="panta-clone-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder() -> Iterator[Path]:
     """A folder so deep that a socket below it could not be opened."""
-    deep = tmp_path / ("deep" * 20) / "local"
-    yield deep
-    assert wait_until(lambda: not processes_below(deep)), processes_below(deep)
+    with folder_to_walk_into() as temporary:
+        deep = temporary / ("deep" * 20) / "local"
+        yield deep
+        assert wait_until(lambda: not processes_below(deep)), processes_below(deep)
 
 
 def test_two_users_share_the_servers_and_the_last_one_ends_them(folder: Path) -> None:
