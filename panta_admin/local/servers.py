@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from panta_admin.local.place import LocalServerError, Place, end_with_parent
 
@@ -39,6 +39,10 @@ class Account:
     def own(self, path: Path) -> None:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
+
+    def switch(self) -> dict[str, Any]:
+        """What makes `subprocess` start a program as this user, without any group of ours."""
+        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def require_wheel(name: str) -> None:
@@ -76,7 +80,7 @@ class Postgres:
     def start(self) -> subprocess.Popen[bytes]:
         if self.account.uid is not None:
             _let_others_pass(self.data)
-        if not (self.data / "PG_VERSION").exists():
+        if not self.data.exists():
             self._initialize()
         self.account.own(self.place.sockets)
         with self.place.log.open("ab") as log:
@@ -85,9 +89,8 @@ class Postgres:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=self.account.uid,
-                group=self.account.gid,
                 cwd=self.data,
+                **self.account.switch(),
                 preexec_fn=partial(end_with_parent, signal.SIGINT),  # noqa: PLW1509  # it makes one system call
             )
         _wait_until(self._is_ready, process)
@@ -98,27 +101,28 @@ class Postgres:
         _stop(process, signal.SIGINT, signal.SIGQUIT)
 
     def _initialize(self) -> None:
-        shutil.rmtree(self.data, ignore_errors=True)  # an initialisation that was cut short
-        self.data.mkdir(parents=True, mode=0o700)
-        self.account.own(self.data)
-        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions",
-                  "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")  # fmt: skip
+        draft = self.data.with_suffix(".draft")  # renamed when whole: one that was cut short is never taken for data
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        self.account.own(draft)
+        self._run("initdb", draft, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions",
+                  "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync")  # fmt: skip
+        draft.rename(self.data)
 
     def stop_orphan(self) -> None:
         """Ends a server whose keeper was killed; it would hold the data."""
         if (self.data / "postmaster.pid").exists():
             with suppress(LocalServerError):
-                self._run("pg_ctl", "stop", "--mode=fast", "--wait")
+                self._run("pg_ctl", self.data, "stop", "--mode=fast", "--wait")
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, data: Path, *arguments: str) -> None:
         result = subprocess.run(
-            [str(self.programs / program), "-D", str(self.data), *arguments],
+            [str(self.programs / program), "-D", str(data), *arguments],
             capture_output=True,
             text=True,
             check=False,
-            user=self.account.uid,
-            group=self.account.gid,
-            cwd=self.data,
+            cwd=data,
+            **self.account.switch(),
         )
         if result.returncode:
             raise LocalServerError(f"{program} failed: {(result.stderr or result.stdout).strip()}")
