@@ -6,6 +6,8 @@ import datetime as dt
 
 from django.db import models
 
+from usermgmt.models import User
+
 NEVER_BEFORE = dt.date(1, 1, 1)  # `previous_day` of a person's first active day
 
 
@@ -70,7 +72,9 @@ class DailyUser(Measures):
     """Person first in the key: this table is distributed by person. Nobody (0) has no row."""
 
     pk = models.CompositePrimaryKey("user_id", "day")
-    user_id = models.BigIntegerField()
+    user = models.ForeignKey(
+        User, on_delete=models.DO_NOTHING, related_name="days", db_constraint=False, db_index=False
+    )
     day = models.DateField()
     first_value_at = models.DateTimeField(null=True, help_text="First successful request of the day")
     last_active_at = models.DateTimeField(null=True, help_text="Last request of the day")
@@ -139,14 +143,16 @@ class ActiveTransition(models.Model):
 class PersonActivity(models.Model):
     """Milestones of one person over all time. Local, because it changes with every request."""
 
-    user_id = models.BigIntegerField(primary_key=True)
+    user = models.OneToOneField(
+        User, on_delete=models.DO_NOTHING, related_name="activity", primary_key=True, db_constraint=False
+    )
     first_value_at = models.DateTimeField(null=True, help_text="First successful request")
     last_active_at = models.DateTimeField(null=True)
     last_active_day = models.DateField(null=True)
 
     class Meta:
         db_table = "person_activity"
-        indexes = (models.Index(fields=["user_id"], include=["first_value_at"], name="person_activity_value"),)
+        indexes = (models.Index(fields=["user"], include=["first_value_at"], name="person_activity_value"),)
 
 
 class RollupState(models.Model):

@@ -10,9 +10,11 @@ import unicodedata
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Coalesce, Now, NullIf
 from django.utils.translation import gettext_lazy as _
 
 
@@ -28,12 +30,25 @@ class Status(models.TextChoices):
     DELETED = "deleted", _("Deleted")
 
 
+class Theme(models.TextChoices):
+    SYSTEM = "system", _("System")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 COUNTED_STATUSES = (Status.ACTIVE, Status.DEACTIVATED)
 
 
 def normalize_email(email: str) -> str:
     """The one spelling under which an address is stored and looked up: NFKC, trimmed, lower case."""
     return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+def _searchable() -> Func:
+    """Name, address and platform id as words: addresses are taken apart at their punctuation."""
+    words = [Coalesce(field, Value("")) for field in ("name", "email", "external_id")]
+    text = Func(*words, template="(%(expressions)s)", arg_joiner=" || ' ' || ")
+    return Func(text, Value("@._-+"), Value("     "), function="translate", output_field=models.TextField())
 
 
 class UserManager(BaseUserManager["User"]):
@@ -60,10 +75,24 @@ class User(AbstractBaseUser):
         output_field=models.BooleanField(),
         db_persist=True,
     )
+    display_name = models.GeneratedField(
+        expression=Coalesce(NullIf("name", Value("")), "email", "external_id", Value("")),
+        output_field=models.CharField(max_length=254),
+        db_persist=True,
+    )
+    search = models.GeneratedField(
+        expression=SearchVector(_searchable(), config="simple"), output_field=SearchVectorField(), db_persist=True
+    )
     joined_at = models.DateTimeField(null=True, help_text="Onboarding completed; null where nobody told us")
+    invited_at = models.DateTimeField(null=True, help_text="First invited; null for people who were never invited")
+    accepted_at = models.DateTimeField(null=True, help_text="Accepted an invitation; null for who never had one")
+    deactivated_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     deleted_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True, help_text="Personal data replaced; cannot be restored")
+    language = models.CharField(max_length=8, blank=True, default="", db_default="")
+    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM, db_default=Theme.SYSTEM)
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -77,6 +106,11 @@ class User(AbstractBaseUser):
             models.Index(fields=["status"], include=["joined_at"], name="person_status"),
             models.Index(fields=["joined_at"], include=["id", "status"], name="person_joined"),
             models.Index(fields=["updated_at"], name="person_updated"),
+            # Read by the list of people.
+            models.Index(
+                fields=["display_name", "id"], condition=Q(status__in=["active", "deactivated"]), name="person_by_name"
+            ),
+            GinIndex(fields=["search"], name="person_search"),
         )
         constraints = (
             models.CheckConstraint(

@@ -1,0 +1,52 @@
+"""Writing and reading the audit log. Entries are written in the transaction of what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import connection
+
+from usermgmt.models import Action, AuditEntry, Team, User
+
+ERASED_NAME = "Erased person"
+
+
+def record(
+    actor: User | None,
+    action: Action,
+    *,
+    person: User | None = None,
+    team: Team | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes one entry; `actor` None is the system. Of `before` and `after` only what differs is kept."""
+    before, after = dict(before or {}), dict(after or {})
+    changed = [field for field in before.keys() | after.keys() if before.get(field) != after.get(field)]
+    AuditEntry.objects.create(
+        actor_id=actor.pk if actor else None,
+        actor_name=str(actor) if actor else "",
+        action=action,
+        person_id=person.pk if person else None,
+        team_id=team.pk if team else None,
+        target_name=str(person or team or ""),
+        before={field: before[field] for field in changed if field in before},
+        after={field: after[field] for field in changed if field in after},
+    )
+
+
+def forget_names(ids: Collection[int]) -> None:
+    """Replaces these people's names and addresses in the log; part of erasing them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL panta.erasing = 'on'")
+        AuditEntry.objects.filter(actor_id__in=ids).update(actor_name=ERASED_NAME)
+        for entry in AuditEntry.objects.filter(person_id__in=ids):
+            entry.target_name = ERASED_NAME
+            entry.before, entry.after = _without_names(entry.before), _without_names(entry.after)
+            entry.save(update_fields=["target_name", "before", "after"])
+        cursor.execute("SET LOCAL panta.erasing = 'off'")
+
+
+def _without_names(values: dict[str, Any]) -> dict[str, Any]:
+    return {field: ERASED_NAME if field in ("name", "email") else value for field, value in values.items()}

@@ -1,0 +1,85 @@
+"""Invitations: a link in a mail that lets one person in, once, until it expires.
+
+The token is derived from the secret key and a stored nonce, and only its hash is stored: the database alone lets nobody
+in, and a mail that has to be sent again carries the same link.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+
+from django.conf import settings
+from django.db.models import F
+
+from usermgmt.models import Invitation, Mail, MailKind, Role, Status, User
+from usermgmt.refusals import Refused
+
+LIFETIME = dt.timedelta(days=7)
+
+
+def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invitation:
+    """A new open invitation and its mail in the outbox; those open before end. In the caller's transaction."""
+    end_open(user, now)
+    nonce = secrets.token_bytes(32)
+    invitation = Invitation.objects.create(
+        user=user,
+        email=user.email,
+        role=role,
+        nonce=nonce,
+        token_hash=_hash(_token(nonce)),
+        invited_by=actor,
+        expires_at=now + LIFETIME,
+    )
+    Mail.objects.create(kind=MailKind.INVITATION, invitation=invitation, language=settings.LANGUAGE_CODE)
+    return invitation
+
+
+def end_open(user: User, now: dt.datetime) -> int:
+    """Revokes what is open for this person, and the mails not sent yet; returns how many were open."""
+    Mail.objects.filter(invitation__user=user, sent_at__isnull=True, given_up_at__isnull=True).update(given_up_at=now)
+    return user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(revoked_at=now)
+
+
+def token(invitation: Invitation) -> str:
+    """The secret part of the link: 256 bits, for the mail alone."""
+    return _token(bytes(invitation.nonce))
+
+
+def find_open(secret: str, now: dt.datetime) -> Invitation | None:
+    """The invitation that this token opens, if it is still open, and still about the same address and role."""
+    return (
+        Invitation.objects.select_related("user", "invited_by")
+        .filter(
+            token_hash=_hash(secret),
+            accepted_at__isnull=True,
+            revoked_at__isnull=True,
+            expires_at__gt=now,
+            email=F("user__email"),
+            role=F("user__role"),
+        )
+        .exclude(user__status__in=(Status.DELETED, Status.DEACTIVATED))
+        .first()
+    )
+
+
+def consume(secret: str, now: dt.datetime) -> Invitation:
+    """Ends the invitation by accepting it, in one UPDATE: of two at once one wins, the other is refused."""
+    invitation = find_open(secret, now)
+    still_open = Invitation.objects.filter(
+        token_hash=_hash(secret), accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now
+    )
+    if invitation is None or not still_open.update(accepted_at=now):
+        raise Refused.of("invitation_over")
+    return invitation
+
+
+def _token(nonce: bytes) -> str:
+    key = hashlib.sha256(b"panta.invitation\x00" + settings.SECRET_KEY.encode()).digest()
+    return hmac.new(key, nonce, hashlib.sha256).hexdigest()
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

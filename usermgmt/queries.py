@@ -1,0 +1,165 @@
+"""Questions about people: the list with its filters, its counts, and one person's usage. Nothing here writes.
+
+Usage stands in analytics' tables, which name people by foreign key: `activity` (milestones) and `days` (sums by day).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from usermgmt.models import COUNTED_STATUSES, Status, Team, User, normalize_email
+
+RECENT_DAYS = 30  # of the usage columns, and after which somebody is called inactive
+
+
+class Tab(StrEnum):
+    ACTIVE = "active"
+    PENDING = "pending"
+    DELETED = "deleted"
+
+
+class Activity(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    NEVER_STARTED = "never_started"
+
+
+class Sort(StrEnum):
+    NAME = "name"
+    EMAIL = "email"
+    ROLE = "role"
+    JOINED = "joined"
+    LAST_ACTIVE = "last_active"
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """What the list shows. `joined` is half-open, in instants; `recent_since` is the first day of the usage columns."""
+
+    tab: Tab
+    now: dt.datetime
+    recent_since: dt.date
+    search: str = ""
+    role: str = ""
+    team_id: int | None = None
+    activity: Activity | None = None
+    joined: tuple[dt.datetime, dt.datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Onboarding:
+    """The four cards: of everybody invited (but revoked and removed ones), who accepted and who did not yet."""
+
+    invited: int
+    completed: int
+
+    @property
+    def pending(self) -> int:
+        return self.invited - self.completed
+
+    @property
+    def share(self) -> float:
+        """0..1; 0 where nobody was invited."""
+        return self.completed / self.invited if self.invited else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One person's sums over the last 30 days, today included."""
+
+    requests: int = 0
+    tokens: int = 0
+
+
+TAB_FILTERS = {
+    Tab.ACTIVE: Q(status__in=COUNTED_STATUSES),
+    Tab.PENDING: Q(invited_at__isnull=False, accepted_at__isnull=True) & ~Q(status=Status.DELETED),
+    Tab.DELETED: Q(status=Status.DELETED, erased_at__isnull=True),
+}
+_INVITED = Q(invited_at__isnull=False) & ~Q(status=Status.DELETED)
+
+
+def counts() -> tuple[dict[Tab, int], Onboarding]:
+    """People on each tab, and the onboarding cards. One query."""
+    row = User.objects.aggregate(
+        **{tab.value: Count("pk", filter=TAB_FILTERS[tab]) for tab in Tab},
+        invited=Count("pk", filter=_INVITED),
+        completed=Count("pk", filter=_INVITED & Q(accepted_at__isnull=False)),
+    )
+    return {tab: row[tab.value] for tab in Tab}, Onboarding(row["invited"], row["completed"])
+
+
+def people(wanted: PeopleFilter) -> QuerySet[User]:
+    """The people of one tab that pass the filter, unordered."""
+    found = User.objects.filter(TAB_FILTERS[wanted.tab])
+    if wanted.search.strip():
+        found = found.filter(_matches(wanted.search))
+    if wanted.role:
+        found = found.filter(role=wanted.role)
+    if wanted.team_id is not None:
+        found = found.filter(pk__in=Team.objects.get(pk=wanted.team_id).memberships.values("user_id"))
+    if wanted.joined:
+        found = found.filter(joined_at__gte=wanted.joined[0], joined_at__lt=wanted.joined[1])
+    return found.filter(_active_as(wanted)) if wanted.activity else found
+
+
+def _matches(text: str) -> Q:
+    """Every word typed begins a word of the name, address or platform id. Served by the index person_search."""
+    words = "".join(c if c.isalnum() else " " for c in normalize_email(text)).split()
+    if not words:
+        return Q(pk__in=[])
+    return Q(search=SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw"))
+
+
+def _active_as(wanted: PeopleFilter) -> Q:
+    since = wanted.now - dt.timedelta(days=RECENT_DAYS)
+    match wanted.activity:
+        case Activity.ACTIVE:
+            return Q(activity__last_active_at__gte=since)
+        case Activity.INACTIVE:
+            return Q(activity__last_active_at__lt=since) | Q(activity__last_active_at__isnull=True)
+        case _:
+            return Q(activity__first_value_at__isnull=True)
+
+
+_ORDERS = {
+    Sort.NAME: F("display_name"),
+    Sort.EMAIL: F("email"),
+    Sort.ROLE: F("role"),
+    Sort.JOINED: F("joined_at"),
+    Sort.LAST_ACTIVE: F("activity__last_active_at"),
+}
+
+
+def ordered(found: QuerySet[User], sort: Sort, *, descending: bool, recent_since: dt.date) -> QuerySet[User]:
+    """In a total order, so that pages neither repeat nor skip anybody; unknown values come last both ways."""
+    key: Any = _ORDERS.get(sort)
+    if key is None:
+        found = found.annotate(recent=FilteredRelation("days", condition=Q(days__day__gte=recent_since)))
+        amount = F("recent__requests")
+        if sort is Sort.TOKENS:
+            amount = F("recent__input_tokens") + F("recent__output_tokens")
+        found = found.annotate(amount=Coalesce(Sum(amount), 0))
+        key = F("amount")
+    order = key.desc(nulls_last=True) if descending else key.asc(nulls_last=True)
+    return found.order_by(order, "pk")
+
+
+def recent_usage(ids: Sequence[int], since: dt.date) -> Mapping[int, Recent]:
+    """Sums since that day by person; who used nothing is missing. One query, by primary key of daily_user."""
+    rows = (
+        User.objects.filter(pk__in=ids, days__day__gte=since)
+        .values("pk")
+        .annotate(requests=Sum("days__requests"), tokens=Sum(F("days__input_tokens") + F("days__output_tokens")))
+    )
+    return {row["pk"]: Recent(row["requests"], row["tokens"]) for row in rows}

@@ -1,0 +1,113 @@
+"""Everything that changes teams. Past usage keeps the team it arrived with, whatever happens here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from usermgmt import audit
+from usermgmt.models import Action, Membership, Team, User
+from usermgmt.refusals import Refused
+
+
+def create_team(actor: User, name: str, description: str, color: str) -> Team:
+    """A new team; usage that names it by this name will find it. Refused: team_exists."""
+    with transaction.atomic():
+        _refuse_taken(name)
+        try:
+            with transaction.atomic():
+                team = Team.objects.create(key=name, name=name, description=description, color=color)
+        except IntegrityError:
+            raise Refused.of("team_exists") from None
+        audit.record(actor, Action.TEAM_CREATED, team=team, after=_values(team))
+    return team
+
+
+@transaction.atomic
+def edit_team(actor: User, team_id: int, name: str, description: str, color: str) -> Team:
+    """Writes name, description and colour; usage goes on naming the team by its key. Refused: team_exists."""
+    team = _locked(team_id)
+    before = _values(team)
+    _refuse_taken(name, team)
+    team.name, team.description, team.color = name, description, color
+    team.save()
+    audit.record(actor, Action.TEAM_EDITED, team=team, before=before, after=_values(team))
+    return team
+
+
+@transaction.atomic
+def archive_team(actor: User, team_id: int, now: dt.datetime) -> Team:
+    """Takes the team out of every choice; members and past numbers stay."""
+    team = _locked(team_id)
+    if team.archived_at is None:
+        team.archived_at = now
+        team.save()
+        audit.record(actor, Action.TEAM_ARCHIVED, team=team)
+    return team
+
+
+@transaction.atomic
+def unarchive_team(actor: User, team_id: int) -> Team:
+    """Brings an archived team back."""
+    team = _locked(team_id)
+    if team.archived_at is not None:
+        team.archived_at = None
+        team.save()
+        audit.record(actor, Action.TEAM_UNARCHIVED, team=team)
+    return team
+
+
+@transaction.atomic
+def add_members(actor: User, team_id: int, ids: Collection[int]) -> int:
+    """Puts people into the team; for those without a primary team it becomes theirs. Returns how many are new."""
+    team = _locked(team_id)
+    people = User.objects.filter(pk__in=ids, erased_at__isnull=True).exclude(memberships__team=team).order_by("pk")
+    added = list(people.select_for_update())
+    with_primary = set(Membership.objects.filter(user__in=added, is_primary=True).values_list("user_id", flat=True))
+    Membership.objects.bulk_create(
+        [Membership(user=user, team=team, is_primary=user.pk not in with_primary) for user in added]
+    )
+    _record_members(actor, team, added, joined=True)
+    return len(added)
+
+
+@transaction.atomic
+def remove_members(actor: User, team_id: int, ids: Collection[int]) -> int:
+    """Takes people out of the team; one of their other teams becomes primary. Returns how many were in it."""
+    team = _locked(team_id)
+    removed = list(
+        User.objects.filter(pk__in=ids, memberships__team=team).order_by("pk").select_for_update(of=["self"])
+    )
+    Membership.objects.filter(team=team, user__in=removed).delete()
+    for user in removed:
+        rest = list(user.memberships.order_by("-is_primary", "pk"))
+        if rest and not rest[0].is_primary:
+            rest[0].is_primary = True
+            rest[0].save()
+    _record_members(actor, team, removed, joined=False)
+    return len(removed)
+
+
+def _record_members(actor: User, team: Team, people: list[User], *, joined: bool) -> None:
+    for user in people:
+        user.save(update_fields=["updated_at"])
+        change = {"after" if joined else "before": {"team": team.name}}
+        audit.record(actor, Action.TEAMS_CHANGED, person=user, team=team, **change)
+
+
+def _locked(team_id: int) -> Team:
+    """Raises Team.DoesNotExist, also for deleted teams."""
+    return Team.objects.select_for_update().get(pk=team_id, deleted_at__isnull=True)
+
+
+def _refuse_taken(name: str, but: Team | None = None) -> None:
+    taken = Team.objects.filter(name__iexact=name, deleted_at__isnull=True)
+    if taken.exclude(pk=but.pk if but else None).exists():
+        raise Refused.of("team_exists")
+
+
+def _values(team: Team) -> dict[str, Any]:
+    return {"name": team.name, "description": team.description, "color": team.color}
