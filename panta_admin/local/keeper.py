@@ -9,6 +9,7 @@ Users hold a shared lock on `users.lock`; the kernel drops it however they end, 
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def main() -> None:
         keep(name, Path(folder), durable="--fast" not in flags)
     except LocalServerError as error:
         sys.exit(str(error))
+    os._exit(0)  # all is tidied; the interpreter's own slow end would look like something left running
 
 
 if __name__ == "__main__":
