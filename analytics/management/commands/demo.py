@@ -46,8 +46,11 @@ class Command(BaseCommand):
         occupied.add_argument("--if-empty", action="store_true", help="leave a database that is not empty as it is")
 
     def handle(self, *, seed: int, until: dt.datetime | None, add: bool, if_empty: bool, **options: Any) -> None:
+        now = timezone.now()
+        if until and until > now:
+            raise CommandError(f"--until {until.isoformat()} lies in the future.")
         try:
-            scale = Scale(until or timezone.now(), seed=seed, **{name: options[name] for name in SIZES})
+            scale = Scale(until or now, seed=seed, **{name: options[name] for name in SIZES})
         except ValueError as error:
             raise CommandError(str(error)) from error
         held = _held()

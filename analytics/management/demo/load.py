@@ -16,7 +16,7 @@ from analytics.management.demo.scale import Scale, from_us
 from analytics.rollups.fold import fold_pending
 
 FOLD_EVERY = 100_000  # events: keeps the outbox small however many come
-ATOMIC_MOST = 500_000  # up to so many events it is all or nothing; more would hold locks for minutes
+ATOMIC_MOST = 150_000  # up to so many events it is all or nothing; more would hold locks for minutes
 
 Progress = Callable[[int, int], None]  # told how many events were stored, and how many folded, since the last time
 

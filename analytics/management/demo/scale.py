@@ -10,6 +10,7 @@ import numpy as np
 # Below these not every kind of person and item (never started, deleted, unused …) would be present.
 LEAST = {"people": 24, "teams": 2, "assistants": 8, "workflows": 4, "months": 1, "events": 500}
 MOST = {"people": 1_000_000, "teams": 5_000, "assistants": 20_000, "workflows": 20_000, "months": 120}
+EARLIEST = dt.date(2000, 2, 1)  # what events may be stored from, and room for what was there before the first
 EVENTS_PER_PERSON = 2  # everybody's first event, and one more
 
 
@@ -30,13 +31,11 @@ class Scale:
         if self.until.tzinfo is None:
             raise ValueError(f"until needs a time zone: {self.until}")
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least:,}: {getattr(self, name):,}")
-        for name, most in MOST.items():
-            if getattr(self, name) > most:
-                raise ValueError(f"{name} must be at most {most:,}: {getattr(self, name):,}")
+            _require_within(name, getattr(self, name), least, MOST.get(name))
         if self.events < self.people * EVENTS_PER_PERSON:
             raise ValueError(f"{self.people:,} people need at least {self.people * EVENTS_PER_PERSON:,} events")
+        if self.first_day < EARLIEST:
+            raise ValueError(f"usage would begin on {self.first_day}, before {EARLIEST}: shorten months or move until")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative: {self.seed}")
 
@@ -65,6 +64,13 @@ class Scale:
     def chance(self, *purpose: int) -> np.random.Generator:
         """The generator for one purpose, so that a change in one place does not reshuffle all others."""
         return np.random.default_rng([self.seed, *purpose])
+
+
+def _require_within(name: str, value: int, least: int, most: int | None) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be at least {least:,}: {value:,}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most:,}: {value:,}")
 
 
 def to_us(instant: dt.datetime) -> int:

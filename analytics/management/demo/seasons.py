@@ -164,7 +164,7 @@ def seasons(scale: Scale) -> Seasons:
 
 
 def _calm(days: pd.DatetimeIndex, zone: int) -> Floats:
-    weight: Floats = WEEKDAY_WEIGHT[days.dayofweek.to_numpy()].copy()
+    weight: Floats = WEEKDAY_WEIGHT[days.day_of_week.to_numpy()].copy()
     month_day = days.strftime("%m-%d").to_numpy()
     for first, last, factor in _QUIET[zone]:
         weight[(month_day >= first) & (month_day <= last)] *= factor

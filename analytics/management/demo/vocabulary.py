@@ -63,7 +63,7 @@ SPANISH = Culture(
 )
 CYRILLIC = Culture(
     _pairs("Юлия=yulia Дмитрий=dmitry Ольга=olga Алексей=alexey Наталія=nataliia Іван=ivan Екатерина=ekaterina"),
-    _pairs("Соколова=sokolova Шевченко=shevchenko Коваленко=kovalenko Волков=volkov Морозова=morozova Бондар=bondar"),
+    _pairs("Шевченко=shevchenko Коваленко=kovalenko Бондар=bondar Мельник=melnyk Ткаченко=tkachenko Кравчук=kravchuk"),
 )
 ARABIC = Culture(
     _pairs("ليلى=layla عمر=omar نور=nour يوسف=youssef مريم=maryam خالد=khaled"),

@@ -61,7 +61,7 @@ class Items:
     popularity: Floats
     first_day: Ints
     end_day: Ints
-    owner: Ints  # the team that answers for its scheduled runs
+    owner: Ints  # the team that answers for its scheduled runs; the first one belongs to no team
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _items(scale: Scale, seasons: Seasons, words: tuple[str, ...], count: int, p
         popularity=popularity,
         first_day=np.where(created_at < opened, 0, seasons.local_day(utc, created_at) + 1),
         end_day=np.where(ended_at > 0, seasons.local_day(utc, ended_at), seasons.calm.shape[1]),
-        owner=rng.integers(0, max(1, scale.teams - 1), count),
+        owner=np.append(-1, rng.integers(0, max(1, scale.teams - 1), count - 1)),
     )
 
 
