@@ -104,4 +104,4 @@ def differences(actual: Mapping[str, Table], expected: Mapping[str, Table]) -> d
 def assert_equal_oracle(sent: Iterable[Event], zone: ZoneInfo) -> None:
     """Every rollup holds exactly what these events amount to."""
     wrong = differences(read(), rollups(sent, zone))
-    assert not wrong, wrong
+    assert not wrong, {table: (len(rows), *list(rows.items())[:2]) for table, rows in wrong.items()}
