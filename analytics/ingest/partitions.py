@@ -43,12 +43,18 @@ def ensure(months: Iterable[dt.date]) -> int:
     return len(missing)
 
 
+# The catalogue as a table: to_regclass() answers from a cache that waiting for an advisory lock does not refresh.
+_EXISTING = """
+    SELECT relname FROM pg_class
+    WHERE relname = ANY(%s) AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'usage_event'::regclass)
+"""
+
+
 def _missing(months: Collection[dt.date]) -> list[dt.date]:
     with connection.cursor() as cursor:
-        names = [_name(month) for month in months]
-        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [names])
-        absent = {name for (name,) in cursor.fetchall()}
-    return sorted(month for month in months if _name(month) in absent)
+        cursor.execute(_EXISTING, [[_name(month) for month in months]])
+        existing = {name for (name,) in cursor.fetchall()}
+    return sorted(month for month in months if _name(month) not in existing)
 
 
 def _create(month: dt.date) -> None:

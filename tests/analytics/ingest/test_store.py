@@ -1,0 +1,128 @@
+"""What is stored can be read back, once, together with what the rollups need of it; or nothing is stored at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, connection
+
+from analytics.ingest.draft import event_key
+from analytics.ingest.store import EventRow, store_rows
+from analytics.models import Kind, PendingEvent, Status, UsageEvent
+from analytics.models.events import MAX_TOKENS
+from tests.analytics.ingest.drafts import AN_HOUR_AGO
+from tests.analytics.parallel import Threads
+
+pytestmark = pytest.mark.django_db
+
+
+def row(event_id: str = "e1", **given: Any) -> EventRow:
+    plain: dict[str, Any] = {
+        "user_id": 7, "occurred_at": AN_HOUR_AGO, "received_at": AN_HOUR_AGO, "source": "test", "team_id": 3,
+        "kind": Kind.WORKFLOW, "assistant_id": 4, "workflow_id": 5, "model": "m", "requests": 1, "input_tokens": 20,
+        "cached_tokens": 2, "output_tokens": 10, "reasoning_tokens": 1, "usage_known": True, "status": Status.ERROR,
+        "latency_ms": 9,
+    }  # fmt: skip
+    return EventRow(**plain | {"event_key": event_key("test", event_id)} | given)
+
+
+def keys(*rows: EventRow) -> set[UUID]:
+    return {row.event_key for row in rows}
+
+
+def counts() -> tuple[int, int]:
+    """Of stored, and of pending events."""
+    return UsageEvent.objects.count(), PendingEvent.objects.count()
+
+
+def test_every_column_comes_back_as_it_went_in() -> None:
+    stored = row()
+    assert store_rows([stored]) == keys(stored)
+    assert UsageEvent.objects.values_list(*EventRow._fields).get() == stored
+    shared = ("user_id", "occurred_at", "team_id", "kind", "assistant_id", "workflow_id", "requests", "status",
+              "input_tokens", "output_tokens", "usage_known")  # fmt: skip
+    assert PendingEvent.objects.values(*shared).get() == {name: getattr(stored, name) for name in shared}
+
+
+def test_the_widest_values_come_back() -> None:
+    wide = row(
+        user_id=2**62, team_id=2**62, source="s" * 40, model="𝒳" * 200,
+        input_tokens=MAX_TOKENS, cached_tokens=MAX_TOKENS, output_tokens=MAX_TOKENS, reasoning_tokens=MAX_TOKENS,
+        latency_ms=10**12,
+        occurred_at=dt.datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=dt.timezone(dt.timedelta(hours=-14))),
+    )  # fmt: skip
+    store_rows([wide])
+    assert UsageEvent.objects.values_list(*EventRow._fields).get() == wide
+
+
+def test_no_latency_is_null() -> None:
+    store_rows([row(latency_ms=None)])
+    assert UsageEvent.objects.get().latency_ms is None
+
+
+def test_nothing_is_no_work() -> None:
+    assert store_rows([]) == set()
+    assert counts() == (0, 0)
+
+
+def test_a_replay_stores_nothing_and_is_told_so() -> None:
+    batch = [row(str(n)) for n in range(10)]
+    assert store_rows(batch) == keys(*batch)
+    assert store_rows(batch) == set()
+    assert store_rows([*batch, new := row("new")]) == keys(new)
+    assert counts() == (11, 11)
+
+
+def test_a_key_that_stands_twice_in_a_batch_is_stored_once() -> None:
+    assert store_rows([row(), row(), row("other")]) == keys(row(), row("other"))
+    assert counts() == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"input_tokens": -1},
+        {"input_tokens": MAX_TOKENS + 1},
+        {"output_tokens": -1},
+        {"cached_tokens": -1},
+        {"reasoning_tokens": MAX_TOKENS + 1},
+        {"requests": 2},
+        {"requests": -1},
+        {"kind": 0},
+        {"kind": 4},
+        {"status": 4},
+        {"occurred_at": dt.datetime(1999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)},
+    ],
+)
+def test_the_database_refuses_what_the_door_refuses(given: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError):
+        store_rows([row("good"), row("bad", **given)])
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(transactional_db: None) -> None:
+    with pytest.raises(IntegrityError):
+        store_rows([row("good"), row("bad", requests=2)])
+    assert counts() == (0, 0)
+    assert store_rows([row("good")])
+
+
+def test_it_is_on_disk_when_the_answer_comes() -> None:
+    """P1: nobody may switch this off for the sake of speed."""
+    store_rows([row()])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
+        assert cursor.fetchone()[0] not in ("session", "client", "database user")
+
+
+def test_writers_of_the_same_events_share_them_out(transactional_db: None) -> None:
+    """Each event is new to exactly one of the writers, whatever the order in which they come."""
+    batch = [row(str(n), user_id=n % 7, occurred_at=AN_HOUR_AGO - dt.timedelta(days=n)) for n in range(300)]
+    with Threads(4) as pool:
+        done = [pool.run(store_rows, batch[start:] + batch[:start]) for start in (0, 80, 150, 220)]
+        new = [future.result() for future in done]
+    assert sum(map(len, new)) == len(batch)
+    assert set().union(*new) == keys(*batch)
+    assert counts() == (300, 300)
