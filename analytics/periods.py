@@ -6,7 +6,7 @@ In: `today` and what a person asked for (a preset, or two dates). Out: a half-op
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -68,36 +68,41 @@ class Preset(StrEnum):
 
     def resolve(self, today: dt.date) -> DayRange:
         """The days this preset means on `today`, which the "last n" presets include."""
-        tomorrow = today + dt.timedelta(days=1)
-        month = today.replace(day=1)
-        match self:
-            case Preset.TODAY:
-                return DayRange(today, tomorrow)
-            case Preset.YESTERDAY:
-                return DayRange(today - dt.timedelta(days=1), today)
-            case Preset.LAST_7_DAYS:
-                return DayRange(tomorrow - dt.timedelta(days=7), tomorrow)
-            case Preset.LAST_30_DAYS:
-                return DayRange(tomorrow - dt.timedelta(days=30), tomorrow)
-            case Preset.LAST_90_DAYS:
-                return DayRange(tomorrow - dt.timedelta(days=90), tomorrow)
-            case Preset.THIS_MONTH:
-                return DayRange(month, tomorrow)
-            case Preset.LAST_MONTH:
-                return DayRange((month - dt.timedelta(days=1)).replace(day=1), month)
-            case Preset.THIS_YEAR:
-                return DayRange(today.replace(month=1, day=1), tomorrow)
-            case Preset.LAST_12_MONTHS:
-                return DayRange(_year_before(today) + dt.timedelta(days=1), tomorrow)
+        return DayRange(*_SPANS[self](today))
 
 
-DEFAULT_PRESET = Preset.LAST_30_DAYS
+_Span = tuple[dt.date, dt.date]  # first day, day after the last
+
+
+def _last(days: int) -> Callable[[dt.date], _Span]:
+    return lambda today: (_after(today) - dt.timedelta(days=days), _after(today))
+
+
+def _after(day: dt.date) -> dt.date:
+    return day + dt.timedelta(days=1)
 
 
 def _year_before(day: dt.date) -> dt.date:
     if (day.month, day.day) == (2, 29):
         return dt.date(day.year - 1, 2, 28)
     return day.replace(year=day.year - 1)
+
+
+_SPANS: dict[Preset, Callable[[dt.date], _Span]] = {
+    Preset.TODAY: _last(1),
+    Preset.YESTERDAY: lambda today: (today - dt.timedelta(days=1), today),
+    Preset.LAST_7_DAYS: _last(7),
+    Preset.LAST_30_DAYS: _last(30),
+    Preset.LAST_90_DAYS: _last(90),
+    Preset.THIS_MONTH: lambda today: (today.replace(day=1), _after(today)),
+    Preset.LAST_MONTH: lambda today: (
+        (today.replace(day=1) - dt.timedelta(days=1)).replace(day=1),
+        today.replace(day=1),
+    ),
+    Preset.THIS_YEAR: lambda today: (today.replace(month=1, day=1), _after(today)),
+    Preset.LAST_12_MONTHS: lambda today: (_after(_year_before(today)), _after(today)),
+}
+DEFAULT_PRESET = Preset.LAST_30_DAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,7 @@ class AnalyticsReport:
     previous_range: DayRange
     today: dt.date
     time_zone: str
-    as_of: (
-        dt.datetime | None
-    )  # every event committed before it is in; None before the first fold
+    as_of: dt.datetime | None  # every event committed before it is in; None before the first fold
     workspace: Workspace
     totals: PeriodTotals
     previous: PeriodTotals
@@ -54,9 +52,7 @@ class AnalyticsReport:
     teams: tuple[Named, ...]  # by tokens, then requests, then name
     workflows: tuple[Named, ...]  # by runs, then tokens, then name
     assistants: tuple[Named, ...]  # by tokens, then requests, then name
-    unused_assistants: tuple[
-        UnusedAssistant, ...
-    ]  # by last use (never first), then name
+    unused_assistants: tuple[UnusedAssistant, ...]  # by last use (never first), then name
     first_value: TimeToFirstValue
 
 
@@ -106,23 +102,28 @@ def _build(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
         workflows=usage.by_workflow(days),
         assistants=assistants,
         unused_assistants=unused,
-        first_value=people.time_to_first_value(
-            days, at.time_zone, now, exists.unknown_joined
-        ),
+        first_value=people.time_to_first_value(days, at.time_zone, now, exists.unknown_joined),
     )
 
 
 # --- Cache: losing it costs time only -----------------------------------------------------------------------------
 
 _decoder = msgspec.msgpack.Decoder(AnalyticsReport)
-_skip_until = 0.0
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Until when Redis is left alone, by the monotonic clock of this process."""
+
+    until: float = 0.0
+
+
+_outage = _Outage()
 
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25
-    )
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25)
 
 
 def _cache_key(days: DayRange, now: dt.datetime, at: State) -> str:
@@ -145,12 +146,11 @@ def _to_cache(key: str, report: AnalyticsReport) -> None:
 
 def _ask_redis(question: Callable[[redis.Redis], object]) -> object:
     """Redis's answer, or None when it is down or hung; then it is left alone for a while, so that pages stay fast."""
-    global _skip_until
-    if time.monotonic() < _skip_until:
+    if time.monotonic() < _outage.until:
         return None
     try:
         return question(_redis())
     except (redis.RedisError, OSError) as error:
-        _skip_until = time.monotonic() + RETRY_REDIS_AFTER_S
+        _outage.until = time.monotonic() + RETRY_REDIS_AFTER_S
         log.warning("report_cache_unavailable", error=str(error))
         return None

@@ -26,7 +26,7 @@ def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invit
     nonce = secrets.token_bytes(32)
     invitation = Invitation.objects.create(
         user=user,
-        email=user.email,
+        email=user.email or "",
         role=role,
         nonce=nonce,
         token_hash=_hash(_token(nonce)),

@@ -146,7 +146,7 @@ def ordered(found: QuerySet[User], sort: Sort, *, descending: bool, recent_since
     key: Any = _ORDERS.get(sort)
     if key is None:
         found = found.annotate(recent=FilteredRelation("days", condition=Q(days__day__gte=recent_since)))
-        amount = F("recent__requests")
+        amount: Any = F("recent__requests")
         if sort is Sort.TOKENS:
             amount = F("recent__input_tokens") + F("recent__output_tokens")
         found = found.annotate(amount=Coalesce(Sum(amount), 0))

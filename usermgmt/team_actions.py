@@ -105,7 +105,7 @@ def _locked(team_id: int) -> Team:
 
 def _refuse_taken(name: str, but: Team | None = None) -> None:
     taken = Team.objects.filter(name__iexact=name, deleted_at__isnull=True)
-    if taken.exclude(pk=but.pk if but else None).exists():
+    if (taken.exclude(pk=but.pk) if but else taken).exists():
         raise Refused.of("team_exists")
 
 

@@ -29,10 +29,10 @@ _SUMS = "u.requests, u.failed_requests, u.input_tokens, u.output_tokens, u.calls
 def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
     """Every day of the range in order, zeros where nothing happened. One query, by primary key."""
     rows = _rows(
-        f"SELECT day, {_DAY_COLUMNS} FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
+        f"SELECT {_DAY_COLUMNS}, day FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
         {"start": days.start, "end": days.end},
     )
-    figures = {day: DayFigures(*sums, day=day, incomplete=day == today) for day, *sums in rows}
+    figures = {row[-1]: DayFigures(*row, row[-1] == today) for row in rows}
     return tuple(figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days)
 
 
@@ -122,4 +122,5 @@ def _by_tokens(item: Named) -> tuple[int, int, str, int]:
 def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

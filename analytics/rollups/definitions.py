@@ -16,10 +16,7 @@ MEASURES: dict[str, str] = {
     "output_tokens": "sum(output_tokens)",
     "calls_without_usage": "count(*) FILTER (WHERE NOT usage_known)",
 }
-_SPLIT = {
-    f"{kind.label}_requests": f"sum(requests) FILTER (WHERE kind = {kind.value})"
-    for kind in Kind
-}
+_SPLIT = {f"{kind.label}_requests": f"sum(requests) FILTER (WHERE kind = {kind.value})" for kind in Kind}
 _MILESTONES = {
     "first_value_at": f"min(occurred_at) FILTER (WHERE requests = 1 AND status = {Status.SUCCESS.value})",
     "last_active_at": "max(occurred_at) FILTER (WHERE requests = 1)",
@@ -43,10 +40,7 @@ class Rollup:
 
     def select(self, source: str) -> str:
         """The rollup's rows for all events of `source`, in key order."""
-        sums = [
-            f"coalesce({expression}, 0) AS {name}"
-            for name, expression in self.sums.items()
-        ]
+        sums = [f"coalesce({expression}, 0) AS {name}" for name, expression in self.sums.items()]
         milestones = [f"{_MILESTONES[name]} AS {name}" for name in self.milestones]
         keys = [f"{expression} AS {name}" for name, expression in self.keys.items()]
         grouping = ", ".join(str(n) for n in range(1, len(keys) + 1))
@@ -56,14 +50,9 @@ class Rollup:
         )
 
     def add(self, source: str) -> str:
-        """An upsert that adds the sums of `source` to what stands. In key order, so that two writers cannot deadlock."""
-        updates = [
-            f"{name} = {self.table}.{name} + EXCLUDED.{name}" for name in self.sums
-        ]
-        updates += [
-            f"{name} = {_MERGE[name]}({self.table}.{name}, EXCLUDED.{name})"
-            for name in self.milestones
-        ]
+        """An upsert that adds the sums of `source` to what stands, in key order: two writers cannot deadlock."""
+        updates = [f"{name} = {self.table}.{name} + EXCLUDED.{name}" for name in self.sums]
+        updates += [f"{name} = {_MERGE[name]}({self.table}.{name}, EXCLUDED.{name})" for name in self.milestones]
         return f"{self.insert(source)} ON CONFLICT ({', '.join(self.keys)}) DO UPDATE SET {', '.join(updates)}"
 
     def insert(self, source: str) -> str:
@@ -75,7 +64,7 @@ _IS_ASSISTANT, _IS_WORKFLOW = (
     f"kind = {Kind.ASSISTANT.value}",
     f"kind = {Kind.WORKFLOW.value}",
 )
-_ITEM = f"CASE kind WHEN {Kind.ASSISTANT.value} THEN assistant_id WHEN {Kind.WORKFLOW.value} THEN workflow_id ELSE 0 END"
+_ITEM = f"CASE WHEN {_IS_ASSISTANT} THEN assistant_id WHEN {_IS_WORKFLOW} THEN workflow_id ELSE 0 END"
 
 TOTAL = Rollup("daily_total", {"day": "day"}, MEASURES | _SPLIT)
 USER = Rollup(

@@ -97,9 +97,7 @@ class FoldResult:
     as_of: dt.datetime | None = None
 
 
-def fold_pending(
-    time_limit_s: float | None = None, *, wait_s: float = 0.0, batch: int = BATCH
-) -> FoldResult:
+def fold_pending(time_limit_s: float | None = None, *, wait_s: float = 0.0, batch: int = BATCH) -> FoldResult:
     """Folds batch after batch until nothing is pending or the time is up; each batch is committed on its own.
 
     Waits up to `wait_s` for another folder; if that one stays, nothing is done and the result is `busy`.
@@ -128,7 +126,7 @@ def _lock(wait_s: float) -> bool:
 
 
 def fold_batch(limit: int) -> tuple[int, dt.datetime]:
-    """Folds up to `limit` pending events; returns how many, and an instant before which none is left if it was fewer."""
+    """Folds up to `limit` pending events; returns how many, and since when none is left if it was fewer."""
     zone = state.read().time_zone
     with connection.cursor() as cursor:
         prepare()
@@ -145,9 +143,7 @@ def fold_batch(limit: int) -> tuple[int, dt.datetime]:
 def prepare() -> None:
     """Makes this connection's empty temporary tables `fold_event` (outbox columns and `day`) and `fold_new_day`."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL client_min_messages = warning"
-        )  # "already exists, skipping", every batch
+        cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists, skipping", every batch
         cursor.execute(
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_event "
             "(LIKE pending_event, day date NOT NULL) ON COMMIT DELETE ROWS"
@@ -156,9 +152,7 @@ def prepare() -> None:
             "CREATE TEMPORARY TABLE IF NOT EXISTS fold_new_day "
             "(user_id bigint NOT NULL, day date NOT NULL) ON COMMIT DELETE ROWS"
         )
-        cursor.execute(
-            "DELETE FROM fold_event"
-        )  # several folds may share one transaction
+        cursor.execute("DELETE FROM fold_event")  # several folds may share one transaction
         cursor.execute("DELETE FROM fold_new_day")
 
 
@@ -177,14 +171,11 @@ def add_to_rollups() -> None:
 def _add_transitions() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_TRANSITIONS, {"never": NEVER_BEFORE})
-        emptied = [
-            (day, previous_day)
-            for day, previous_day, users in cursor.fetchall()
-            if users == 0
-        ]
+        emptied = [(day, previous_day) for day, previous_day, users in cursor.fetchall() if users == 0]
         if emptied:
             days, previous_days = map(list, zip(*emptied, strict=True))
             cursor.execute(
-                "DELETE FROM active_transition WHERE (day, previous_day) IN (SELECT * FROM unnest(%s::date[], %s::date[]))",
+                "DELETE FROM active_transition "
+                "WHERE (day, previous_day) IN (SELECT * FROM unnest(%s::date[], %s::date[]))",
                 [days, previous_days],
             )

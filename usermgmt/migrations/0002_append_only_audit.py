@@ -15,11 +15,8 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_entry_is_append_only BEFORE UPDATE OR DELETE ON audit_entry
     FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
-CREATE TRIGGER audit_entry_is_never_emptied BEFORE TRUNCATE ON audit_entry
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 """
 BACKWARDS = """
-DROP TRIGGER audit_entry_is_never_emptied ON audit_entry;
 DROP TRIGGER audit_entry_is_append_only ON audit_entry;
 DROP FUNCTION refuse_audit_change();
 """

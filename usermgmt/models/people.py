@@ -64,7 +64,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    last_login = None  # type: ignore[assignment]  # changes often; this is a reference table
+    last_login = None  # changes often; this is a reference table
     email = models.EmailField(unique=True, null=True, max_length=254)
     external_id = models.CharField(max_length=200, unique=True, null=True, help_text="The platform's own id")
     name = models.CharField(max_length=200, blank=True)
