@@ -6,14 +6,15 @@ In: plain values of the report. Out: text; only `figure` answers with HTML. Spac
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from analytics import labels
 from analytics.labels import Noun
@@ -140,6 +141,11 @@ def weekday(value: dt.date) -> str:
 @register.filter
 def weekday_year(value: dt.date) -> str:
     """Sat 24 Oct 2026."""
+    return _weekday_year(value, get_language())
+
+
+@lru_cache(maxsize=4_000)  # ten years: the table of a year would spend a quarter of the page's time on its dates
+def _weekday_year(value: dt.date, _language: str | None) -> str:
     return date_format(value, pgettext("date format: weekday, day, month, year", "D j M Y")).replace(" ", GAP)
 
 

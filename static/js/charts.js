@@ -148,14 +148,21 @@
     const { data, layout } = figureOf(canvas);
     const styles = getComputedStyle(canvas);
     const { width, height } = canvas.getBoundingClientRect();
-    const title = `<b>${canvas.dataset.title}</b><br>${canvas.dataset.lead}`;
     window.Plotly.downloadImage(
       {
         data,
         layout: {
           ...layout,
           paper_bgcolor: styles.getPropertyValue("--surface").trim(),
-          title: { text: title, x: 0, xref: "container", xanchor: "left", pad: { l: 20 }, font: { size: 14 } },
+          title: {
+            text: canvas.dataset.title,
+            subtitle: { text: canvas.dataset.lead },
+            x: 0,
+            xref: "container",
+            xanchor: "left",
+            pad: { l: 20 },
+            font: { size: 16 },
+          },
           margin: { ...layout.margin, l: 20, r: 20, t: 72, b: 32 },
         },
         config: CONFIG,

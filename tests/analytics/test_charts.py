@@ -33,17 +33,23 @@ def test_active_users_have_a_point_for_every_day_zeros_included() -> None:
 
 
 def test_today_hangs_on_the_line_by_dashes_and_is_hollow() -> None:
-    (_line, dashes, dot), _layout = parsed(charts.active_users(make.report([2, 0, 3, 1])))
+    (_line, dashes, dot, hover), _layout = parsed(charts.active_users(make.report([2, 0, 3, 1])))
     assert dashes["x"] == ["2026-11-21", "2026-11-22"]
     assert dashes["y"] == [3, 1]
     assert dashes["line"]["dash"] == "dot"
     assert (dot["x"], dot["y"]) == (["2026-11-22"], [1])
     assert dot["marker"]["color"] == "var(--surface)"
-    assert "so far" in dot["hovertemplate"]
+    assert hover["customdata"] == ["", "", "", " (so far)"]
+
+
+def test_the_hover_tells_each_day_once() -> None:
+    data, _layout = parsed(charts.active_users(make.report([2, 0, 3, 1])))
+    told = [trace for trace in data if trace.get("hoverinfo") != "skip"]
+    assert [trace["y"] for trace in told] == [[2, 0, 3, 1]]
 
 
 def test_today_alone_is_one_hollow_point() -> None:
-    (line, dashes, dot), layout = parsed(charts.active_users(make.report([4])))
+    (line, dashes, dot, _hover), layout = parsed(charts.active_users(make.report([4])))
     assert line["x"] == []
     assert dashes["x"] == dot["x"] == ["2026-11-22"]
     assert layout["xaxis"]["range"] == ["2026-11-21T12:00:00", "2026-11-22T12:00:00"]
