@@ -16,13 +16,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).resolve().parent.parent
 PICTURES = PROJECT / "docs"
 SIGN_IN = re.compile(r"Sign in as admin: (\S+)\s+(\S+)")
-WIDE = {"width": 1440, "height": 900}
+SCHEMES: dict[Literal["light", "dark"], str] = {"light": "analytics.png", "dark": "analytics-dark.png"}
+WIDTH, HEIGHT = 1440, 900  # pixels
 
 
 def main() -> None:
@@ -30,10 +32,8 @@ def main() -> None:
     with panel() as (address, email, password), sync_playwright() as playwright:
         program = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for scheme, name in (("light", "analytics.png"), ("dark", "analytics-dark.png")):
-            page = browser.new_page(
-                viewport=WIDE, color_scheme=scheme, device_scale_factor=1.5, reduced_motion="reduce"
-            )
+        for scheme, name in SCHEMES.items():
+            page = browser.new_page(color_scheme=scheme, device_scale_factor=1.5, reduced_motion="reduce")
             sign_in(page, address, email, password)
             shoot(page, f"{address}/admin/analytics/", PICTURES / name)
             page.close()
@@ -83,10 +83,13 @@ def sign_in(page: Page, address: str, email: str, password: str) -> None:
 
 
 def shoot(page: Page, url: str, picture: Path) -> None:
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     page.goto(url)
     page.wait_for_load_state("networkidle")
+    whole = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": WIDTH, "height": whole})  # a full-page picture would cut the sidebar short
     page.wait_for_timeout(1000)  # milliseconds; charts have drawn themselves
-    page.screenshot(path=picture, full_page=True)
+    page.screenshot(path=picture)
     print(picture.relative_to(PROJECT))
 
 
