@@ -26,7 +26,7 @@ test: install lint types contracts migrations pytest ## Everything that must hol
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/djlint --check --lint --quiet templates
+	$(BIN)/djlint --check --lint templates
 
 types: install
 	$(BIN)/mypy
