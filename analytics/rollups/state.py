@@ -12,7 +12,7 @@ from django.db import connection
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`version` changes with every commit that changed a rollup; `as_of` is None until the first fold.
+    """`version` changes with every commit that changed a rollup; `as_of` is None until a first fold has ended.
 
     `named_at` is when a person, team, assistant or workflow last changed: names and head counts depend on it.
     """
@@ -30,9 +30,11 @@ class State:
         )
 
 
+_NOT_YET = "timestamptz '2000-01-01Z'"  # `as_of` while the first fold goes on batch by batch
 _NAMED = ("person", "team", "assistant", "workflow")
+_NAMED_AT = f"GREATEST({', '.join(f'(SELECT max(updated_at) FROM {table})' for table in _NAMED)})"
 _READ = f"""
-    SELECT s.time_zone, s.version, s.as_of, GREATEST({", ".join(f"(SELECT max(updated_at) FROM {t})" for t in _NAMED)})
+    SELECT s.time_zone, s.version, nullif(s.as_of, {_NOT_YET}), {_NAMED_AT}
     FROM (SELECT 1) always LEFT JOIN rollup_state s ON s.id = 1
 """
 
@@ -58,7 +60,7 @@ def write(time_zone: ZoneInfo, as_of: dt.datetime | None, *, changed: bool) -> N
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO rollup_state AS state (id, time_zone, version, as_of) "
-            "VALUES (1, %(zone)s, %(step)s, coalesce(%(as_of)s::timestamptz, '2000-01-01Z')) "
+            f"VALUES (1, %(zone)s, %(step)s, coalesce(%(as_of)s::timestamptz, {_NOT_YET})) "
             "ON CONFLICT (id) DO UPDATE SET time_zone = EXCLUDED.time_zone, "
             "version = state.version + %(step)s, as_of = GREATEST(state.as_of, EXCLUDED.as_of)",
             {"zone": time_zone.key, "step": int(changed), "as_of": as_of},
