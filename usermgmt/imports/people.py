@@ -11,13 +11,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from usermgmt import administrators
+from usermgmt import administrators, audit
 from usermgmt.imports.rows import PersonRow, RejectedRow
 from usermgmt.imports.teams import Teams
-from usermgmt.models import Role, Status, User
+from usermgmt.models import Action, Role, Status, User
 from usermgmt.sessions import end_sessions
 
 CHUNK = 2_000
+ROLE = 3
 ATTEMPTS = 3
 
 T = TypeVar("T")
@@ -72,6 +73,15 @@ class _Change:
         return self.before is None
 
     @property
+    def role_before(self) -> str:
+        return str(self.before[ROLE]) if self.before else Role.USER.value
+
+    @property
+    def changes_the_role(self) -> bool:
+        """Of somebody who stood before, or to administrator."""
+        return self.user.role != self.role_before
+
+    @property
     def takes_the_role_away(self) -> bool:
         return self.user.is_administrator and self.row.role == Role.USER
 
@@ -92,13 +102,12 @@ class _Import:
         administrators.hold_lock()
         self._load()
         changes = [change for row in self.rows if (change := self._change(row))]
-        changes = self._keep_an_administrator(changes)
         teams = Teams(change.row for change in changes)
-        changes = self._refuse_teams(changes, teams)
-        self.outcome.new_teams = teams.create()
+        changes = self._keep_an_administrator(self._refuse_teams(changes, teams))
+        self.outcome.new_teams = teams.create(change.row for change in changes)
         for chunk in _chunks(changes):
             self._write(chunk, teams)
-        self._end_sessions(changes)
+        self._record(changes)
         self.outcome.rejected.sort(key=lambda row: row.line)
         return self.outcome
 
@@ -166,34 +175,42 @@ class _Import:
 
     def _write(self, changes: Sequence[_Change], teams: Teams) -> None:
         for change in changes:
-            self._apply(change)
+            _apply(change, self.now)
         new = [change.user for change in changes if change.is_new]
-        altered = [change.user for change in changes if not change.is_new and _standing(change.user) != change.before]
         User.objects.bulk_create(new)
-        User.objects.bulk_update(altered, ["external_id", "email", "name", "role", "joined_at", "updated_at"])
         moved = teams.assign([(change.user, change.row.teams) for change in changes if change.row.teams is not None])
-        updated = {user.pk for user in altered} | (moved - {user.pk for user in new})
+        standing = [change for change in changes if not change.is_new]
+        altered = [c.user for c in standing if _standing(c.user) != c.before or c.user.pk in moved]
+        User.objects.bulk_update(altered, ["external_id", "email", "name", "role", "joined_at", "updated_at"])
         self.outcome.created += len(new)
-        self.outcome.updated += len(updated)
-        self.outcome.unchanged += len(changes) - len(new) - len(updated)
+        self.outcome.updated += len(altered)
+        self.outcome.unchanged += len(standing) - len(altered)
         self.done += len(changes)
         self.progress(self.done)
 
-    def _apply(self, change: _Change) -> None:
-        row, user = change.row, change.user
-        if row.role is not None and row.role != user.role:
-            self.outcome.role_changes.append(f"line {row.line}: {user} becomes {row.role.label}")
-            user.role = row.role
-        user.name = row.name or user.name
-        user.joined_at = row.joined_at or user.joined_at
-        user.updated_at = self.now
+    def _record(self, changes: Iterable[_Change]) -> None:
+        """What the audit log keeps, and what follows from a new role: sign in again, invitations bound to it."""
+        changed = [(change, change.user) for change in changes if change.changes_the_role]
+        for change, user in changed:
+            self.outcome.role_changes.append(f"line {change.row.line}: {user} becomes {Role(user.role).label}")
+            user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(role=user.role)
+            audit.record(
+                None, Action.ROLE_CHANGED, person=user, before={"role": change.role_before}, after={"role": user.role}
+            )
+        end_sessions([user.pk for _change, user in changed])
+        counts = {"created": self.outcome.created, "updated": self.outcome.updated}
+        if any(counts.values()):
+            audit.record(None, Action.IMPORTED, after=counts)
 
-    def _end_sessions(self, changes: Iterable[_Change]) -> None:
-        """A role is read anew with every request; whoever lost or got one signs in again all the same."""
-        end_sessions([c.user.pk for c in changes if c.before is not None and c.before[3] != c.user.role])
+
+def _apply(change: _Change, now: dt.datetime) -> None:
+    row, user = change.row, change.user
+    user.name, user.role = row.name or user.name, row.role or user.role
+    user.joined_at, user.updated_at = row.joined_at or user.joined_at, now
 
 
 def _standing(user: User) -> tuple[Any, ...]:
+    """What a row can change of a person, `ROLE` being where the role is."""
     return (user.external_id, user.email, user.name, user.role, user.joined_at)
 
 

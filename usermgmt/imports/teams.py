@@ -18,12 +18,12 @@ class Teams:
         teams = list(Team.objects.filter(Q(key__in=names) | Q(name__in=names)).order_by("pk"))
         self.found = {team.key: team for team in teams if team.key in names}
         self.ambiguous: set[str] = set()
+        by_name = names - {team.key for team in teams}
         for team in teams:
-            if team.name in names and team.name not in {t.key for t in teams} and team.deleted_at is None:
+            if team.name in by_name and team.deleted_at is None:
                 if team.name in self.found:
                     self.ambiguous.add(team.name)
                 self.found[team.name] = team
-        self.new = sorted(names - self.found.keys())
 
     def objection(self, name: str) -> str | None:
         """Why nobody can be put into this team, or None."""
@@ -33,11 +33,12 @@ class Teams:
             return f"team {name} was deleted"
         return None
 
-    def create(self) -> list[str]:
-        """Creates the teams that nobody knows yet; returns their names."""
-        Team.objects.bulk_create([Team(key=name, name=name) for name in self.new])
-        self.found |= {team.key: team for team in Team.objects.filter(key__in=self.new)}
-        return self.new
+    def create(self, rows: Iterable[PersonRow]) -> list[str]:
+        """Creates the teams of these rows that nobody knows yet; returns their names."""
+        new = sorted({name for row in rows for name in row.teams or ()} - self.found.keys())
+        Team.objects.bulk_create([Team(key=name, name=name) for name in new])
+        self.found |= {team.key: team for team in Team.objects.filter(key__in=new)}
+        return new
 
     def assign(self, wanted: Sequence[tuple[User, tuple[str, ...]]]) -> set[int]:
         """Makes these people members of exactly these teams, the first one primary; returns whose teams changed."""

@@ -47,7 +47,7 @@ def add_common_arguments(parser: CommandParser, fields: Sequence[str]) -> None:
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE",
         help="Where rejected rows go: CSV with file, line, reason and what the row says. "
-        "Default: NAME.rejected.csv beside the (first) input, or in the current folder.",
+        "Default: NAME.rejected.csv in the current folder, where that can be written to, or beside the input.",
     )  # fmt: skip
 
 
@@ -131,12 +131,11 @@ def rejects_path(given: Path | None, inputs: Sequence[Path]) -> Path:
     """Where rejected rows go. Raises CommandError where an input would be overwritten or nothing can be written."""
     if given is None:
         name = f"{inputs[0].name.split('.')[0]}.rejected.csv"
-        beside = inputs[0].parent / name
-        return beside if os.access(beside.parent, os.W_OK) else Path(name)
+        given = next((folder / name for folder in (Path(), inputs[0].parent) if os.access(folder, os.W_OK)), Path(name))
     if any(given.resolve() == path.resolve() for path in inputs):
         raise CommandError(f"--rejects {given} would overwrite an input.")
-    if not given.parent.is_dir():
-        raise CommandError(f"--rejects {given}: there is no folder {given.parent}.")
+    if given.is_dir() or not os.access(given.parent, os.W_OK):
+        raise CommandError(f"Rejected rows cannot be written to {given}: name a file with --rejects.")
     return given
 
 
