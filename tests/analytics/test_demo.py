@@ -18,7 +18,7 @@ from django.db.models import Count, F, Max, Min, Q, Sum
 
 from analytics.management.demo import calls, load, seasons, sign_in, usage, world
 from analytics.management.demo.scale import LEAST, MOST, Scale, to_us
-from analytics.management.demo.settle import ERASED_NAME, Mark
+from analytics.management.demo.settle import Mark
 from analytics.models import (
     Assistant,
     DailyTeam,
@@ -32,6 +32,7 @@ from analytics.models import (
     UsageEvent,
     Workflow,
 )
+from usermgmt.audit import ERASED_NAME
 from usermgmt.models import Membership, Role, Team, User
 from usermgmt.models import Status as PersonStatus
 
@@ -123,7 +124,8 @@ _NAMED = """
     SELECT md5(string_agg(row::text, E'\\n' ORDER BY row::text)) FROM (
         SELECT e.occurred_at, e.event_key, e.received_at, e.source, e.kind, e.model, e.requests, e.input_tokens,
             e.cached_tokens, e.output_tokens, e.reasoning_tokens, e.usage_known, e.status, e.latency_ms,
-            p.email, p.external_id, p.name, p.role, p.status AS story, p.joined_at, p.created_at, p.deleted_at,
+            p.email, p.external_id, p.name, p.role, p.status AS story, p.joined_at, p.created_at,
+            p.invited_at, p.accepted_at, p.deactivated_at, p.deleted_at, p.erased_at,
             t.key AS team, a.key AS assistant, a.created_at AS a_created, a.archived_at, w.key AS workflow,
             (SELECT string_agg(own.key, ' ' ORDER BY m.is_primary, own.key)
                 FROM membership m JOIN team own ON own.id = m.team_id WHERE m.user_id = p.id) AS teams
@@ -163,17 +165,20 @@ def test_people_of_every_kind_are_present() -> None:
         "never started": joined.exclude(pk__in=active),
         "active without first value": joined.filter(pk__in=active).exclude(pk__in=with_value),
         "join time unknown": User.objects.filter(joined_at=None, email=None, pk__in=with_value),
-        "pending": User.objects.filter(status=PersonStatus.PENDING),
+        "pending": User.objects.filter(status=PersonStatus.PENDING, invitations__expires_at__gt=UNTIL),
+        "pending too long": User.objects.filter(status=PersonStatus.PENDING, invitations__expires_at__lte=UNTIL),
         "deactivated with a past": User.objects.filter(status=PersonStatus.DEACTIVATED, pk__in=active),
-        "deleted, restorable": User.objects.filter(deleted_at__gt=UNTIL - dt.timedelta(days=30), email__isnull=False),
+        "deleted, restorable": User.objects.filter(
+            erased_at=None, deleted_at__gt=UNTIL - dt.timedelta(days=30), email__isnull=False
+        ),
         "erased with a past": User.objects.filter(
-            deleted_at__lt=UNTIL - dt.timedelta(days=30), name=ERASED_NAME, pk__in=active
+            erased_at__lt=UNTIL, name=ERASED_NAME, email=None, teams=None, pk__in=active
         ),
         "in two teams": User.objects.alias(teams_count=Count("teams")).filter(teams_count=2),
         "without a team": joined.filter(teams=None),
     }
     assert [what for what, people in present.items() if not people.exists()] == []
-    assert not UsageEvent.objects.filter(user_id__in=present["pending"].values("pk")).exists()
+    assert not User.objects.filter(status=PersonStatus.PENDING, pk__in=active).exists()
     assert not Membership.objects.filter(team__deleted_at__isnull=False).exists()
 
 

@@ -17,7 +17,6 @@ from analytics.management.demo.seasons import Ints
 from analytics.management.demo.world import (
     ADMINISTRATOR,
     MEMBER,
-    RESTORABLE_US,
     Fate,
     Items,
     People,
@@ -26,11 +25,13 @@ from analytics.management.demo.world import (
     World,
 )
 from analytics.models import Assistant, Workflow
-from usermgmt.models import Membership, Role, Status, Team, User
+from usermgmt.actions import RESTORABLE
+from usermgmt.audit import ERASED_NAME
+from usermgmt.invitations import LIFETIME
+from usermgmt.models import Invitation, Membership, Role, Status, Team, User
 
 DOMAIN = "panta.example"
 SIGN_IN_NAMES = {ADMINISTRATOR: "admin", MEMBER: "member"}
-ERASED_NAME = "Erased person"
 ItemT = TypeVar("ItemT", Assistant, Workflow)
 _BATCH = 5_000
 _STATUS = {
@@ -58,7 +59,8 @@ def settle(scale: Scale, world: World, mark: Mark) -> Ids:
     """Stores everybody and everything, and returns their ids."""
     teams = _store_teams(world.teams, mark)
     people = _store_people(scale, world.people, mark)
-    _store_memberships(world.people, people, teams)
+    _store_memberships(scale, world.people, people, teams)
+    _store_invitations(world.people, people, mark)
     return Ids(
         people=_with_none(people),
         teams=_with_none(teams),
@@ -113,21 +115,33 @@ def _store_people(scale: Scale, people: People, mark: Mark) -> list[int]:
 
 
 def _person(scale: Scale, people: People, number: int, mark: Mark) -> User:
-    story = Story(people.story[number])
-    left_at = int(people.left_at[number])
-    erased = story is Story.DELETED and left_at < scale.until_us - RESTORABLE_US
-    mail_name = SIGN_IN_NAMES.get(number, people.mail_names[number])
+    story, erased = Story(people.story[number]), _is_erased(scale, people, number)
+    created_at = from_us(int(people.created_at[number]))
+    joined_at, left_at = _instant(int(people.joined_at[number])), _instant(int(people.left_at[number]))
     return User(
-        email=None if erased or story is Story.JOIN_UNKNOWN else f"{mail_name}@{mark.domain}",
+        email=None if erased or story is Story.JOIN_UNKNOWN else _email(people, number, mark),
         external_id=None if erased or story is Story.PENDING else mark.key("user", number),
         name=ERASED_NAME if erased else _known_name(people, number),
         role=Role.ADMINISTRATOR if people.administrators[number] else Role.USER,
         status=_STATUS.get(story, Status.ACTIVE),
         password=UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20),
-        created_at=from_us(int(people.created_at[number])),
-        joined_at=_instant(int(people.joined_at[number])),
-        deleted_at=_instant(left_at) if story is Story.DELETED else None,
+        created_at=created_at,
+        invited_at=None if erased or story is Story.JOIN_UNKNOWN else created_at,
+        accepted_at=joined_at,
+        joined_at=joined_at,
+        deactivated_at=left_at if story is Story.DEACTIVATED else None,
+        deleted_at=left_at if story is Story.DELETED else None,
+        erased_at=left_at + RESTORABLE if erased and left_at else None,
     )
+
+
+def _is_erased(scale: Scale, people: People, number: int) -> bool:
+    restorable_since = scale.until_us - RESTORABLE // dt.timedelta(microseconds=1)
+    return bool(people.story[number] == Story.DELETED and people.left_at[number] < restorable_since)
+
+
+def _email(people: People, number: int, mark: Mark) -> str:
+    return f"{SIGN_IN_NAMES.get(number, people.mail_names[number])}@{mark.domain}"
 
 
 def _known_name(people: People, number: int) -> str:
@@ -135,12 +149,30 @@ def _known_name(people: People, number: int) -> str:
     return "" if people.story[number] == Story.JOIN_UNKNOWN and number % 2 else people.names[number]
 
 
-def _store_memberships(people: People, ids: list[int], team_ids: list[int]) -> None:
+def _store_memberships(scale: Scale, people: People, ids: list[int], team_ids: list[int]) -> None:
     columns = zip(ids, people.next_team.tolist(), people.second_team.tolist(), strict=True)
     rows = [
         Membership(user_id=user_id, team_id=team_ids[team], is_primary=is_primary)
-        for user_id, primary, second in columns
+        for number, (user_id, primary, second) in enumerate(columns)
         for team, is_primary in ((primary, True), (second, False))
-        if team >= 0
+        if team >= 0 and not _is_erased(scale, people, number)
     ]
     Membership.objects.bulk_create(rows, _BATCH)
+
+
+def _store_invitations(people: People, ids: list[int], mark: Mark) -> None:
+    """Those of the pending. No mail goes out and their links open nothing: sending one again makes one that does."""
+    rows = [
+        Invitation(
+            user_id=ids[number],
+            email=_email(people, number, mark),
+            role=Role.USER,
+            nonce=secrets.token_bytes(32),
+            token_hash=secrets.token_hex(32),
+            invited_by_id=ids[ADMINISTRATOR],
+            created_at=from_us(int(people.created_at[number])),
+            expires_at=from_us(int(people.created_at[number])) + LIFETIME,
+        )
+        for number in np.flatnonzero(people.story == Story.PENDING).tolist()
+    ]
+    Invitation.objects.bulk_create(rows, _BATCH)

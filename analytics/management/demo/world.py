@@ -19,7 +19,6 @@ from analytics.management.demo.starts import first_values, joins
 
 Flags = npt.NDArray[np.bool_]
 ADMINISTRATOR, MEMBER = 0, 1  # the two people who can sign in
-RESTORABLE_US = 30 * DAY_US
 
 
 class Story(IntEnum):
