@@ -6,11 +6,7 @@ Excel reads it as UTF-8.
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
@@ -22,12 +18,8 @@ from analytics.metrics.figures import Measures, Named
 from analytics.models.events import Kind
 from analytics.periods import DayRange
 from analytics.report import AnalyticsReport
-
-BYTE_ORDER_MARK = "\ufeff"
-LINES_A_PIECE = 1_000
-_FORMULA = re.compile("[ \u00a0\u3000]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-
-Cell = str | int | dt.date | None
+from usermgmt import csv_cells
+from usermgmt.csv_cells import Cell, instant
 
 
 class Variant(StrEnum):
@@ -55,36 +47,17 @@ def filename(variant: Variant, days: DayRange) -> str:
 
 def usage_csv(days: DayRange) -> Iterator[str]:
     """One line per day × team × kind × assistant or workflow. No row cap."""
-    return _csv(USAGE_COLUMNS, map(_usage_line, exports.usage_rows(days)))
+    return csv_cells.pieces(USAGE_COLUMNS, map(_usage_line, exports.usage_rows(days)))
 
 
 def users_csv(days: DayRange) -> Iterator[str]:
     """One line per person, and a last one for usage without a person, so that the sums are those of the cards."""
-    return _csv(USERS_COLUMNS, map(_person_line, exports.person_rows(days)))
+    return csv_cells.pieces(USERS_COLUMNS, map(_person_line, exports.person_rows(days)))
 
 
 def summary_csv(report: AnalyticsReport) -> Iterator[str]:
     """The cards and rankings of one report, with range, zone, freshness and definitions."""
-    return _csv(SUMMARY_COLUMNS, _summary_lines(report))
-
-
-def disarm(text: str) -> str:
-    """`text`, with a leading apostrophe if a spreadsheet would take it for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _csv(columns: Sequence[str], lines: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    piece = io.StringIO()
-    writer = csv.writer(piece)
-    piece.write(BYTE_ORDER_MARK)
-    writer.writerow(columns)
-    for number, line in enumerate(lines, start=1):
-        writer.writerow([disarm(cell) if isinstance(cell, str) else cell for cell in line])
-        if number % LINES_A_PIECE == 0:
-            yield piece.getvalue()
-            piece.seek(0)
-            piece.truncate()
-    yield piece.getvalue()
+    return csv_cells.pieces(SUMMARY_COLUMNS, _summary_lines(report))
 
 
 _KIND_NAMES = {kind.value: kind.label for kind in Kind}
@@ -123,19 +96,15 @@ def _person_line(row: exports.PersonRow) -> tuple[Cell, ...]:
         row.teams,
         row.role,
         row.status,
-        _instant(row.joined_at),
-        _instant(row.first_value_at),
-        _instant(row.last_active_at),
+        instant(row.joined_at),
+        instant(row.first_value_at),
+        instant(row.last_active_at),
         row.requests,
         row.failed_requests,
         row.input_tokens,
         row.output_tokens,
         row.input_tokens + row.output_tokens,
     )
-
-
-def _instant(instant: dt.datetime | None) -> str | None:
-    return instant.astimezone(dt.UTC).isoformat(timespec="seconds") if instant else None
 
 
 # --- Summary ------------------------------------------------------------------------------------------------------
@@ -156,7 +125,7 @@ def _about(report: AnalyticsReport) -> Iterator[tuple[Cell, ...]]:
     yield ("range", None, "from", report.days_range.start, None, None, str(DEFINITIONS["days"]))
     yield ("range", None, "to", report.days_range.last, None, None, None)
     yield ("range", None, "time_zone", report.time_zone, None, None, None)
-    yield ("range", None, "as_of", _instant(report.as_of), None, None, None)
+    yield ("range", None, "as_of", instant(report.as_of), None, None, None)
 
 
 def _cards(report: AnalyticsReport) -> Iterator[tuple[Cell, ...]]:

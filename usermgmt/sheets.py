@@ -28,7 +28,6 @@ READING_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 _DELIMITERS = ",;\t|"
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_FORMULA = re.compile("[ \u00a0\u3000]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 
 class UnreadableFile(Exception):  # noqa: N818  # reads better where it is raised
@@ -296,9 +295,3 @@ def match_columns(
 
 def _plain(name: str) -> str:
     return name.strip().casefold().replace(" ", "_").replace("-", "_")
-
-
-# --- Cells --------------------------------------------------------------------------------------------------------
-def disarm(text: str) -> str:
-    """`text`, with a leading apostrophe if a spreadsheet would take it for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text

@@ -17,6 +17,7 @@ from analytics.ingest.intake import ingest
 from analytics.models import Assistant
 from analytics.periods import DayRange
 from analytics.rollups.fold import fold_pending
+from usermgmt import csv_cells
 from usermgmt.models import Status, User
 
 FIRST = dt.date(2026, 3, 1)
@@ -41,8 +42,8 @@ def _store(*events: EventDraft) -> None:
 
 def _parse(pieces: Iterable[str]) -> list[dict[str, str]]:
     text = "".join(pieces)
-    assert text.startswith(export.BYTE_ORDER_MARK)
-    return list(csv.DictReader(io.StringIO(text.removeprefix(export.BYTE_ORDER_MARK), newline="")))
+    assert text.startswith(csv_cells.BYTE_ORDER_MARK)
+    return list(csv.DictReader(io.StringIO(text.removeprefix(csv_cells.BYTE_ORDER_MARK), newline="")))
 
 
 def _sum(rows: list[dict[str, str]], column: str) -> int:
@@ -103,9 +104,9 @@ def test_the_sums_of_every_variant_are_those_of_the_cards() -> None:
 
 @pytest.mark.django_db
 def test_nothing_is_cut_however_many_lines_there_are() -> None:
-    _store(*(_event(n, team=f"Team {n}") for n in range(2 * export.LINES_A_PIECE + 1)))
+    _store(*(_event(n, team=f"Team {n}") for n in range(2 * csv_cells.LINES_A_PIECE + 1)))
     rows = _parse(export.usage_csv(MARCH))
-    assert len({row["team"] for row in rows}) == len(rows) == 2 * export.LINES_A_PIECE + 1
+    assert len({row["team"] for row in rows}) == len(rows) == 2 * csv_cells.LINES_A_PIECE + 1
 
 
 @pytest.mark.django_db
@@ -153,12 +154,12 @@ def test_a_deleted_assistant_keeps_its_last_name_and_its_numbers() -> None:
     ],
 )
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
-    assert export.disarm(text) == f"'{text}"
+    assert csv_cells.disarm(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["", "Legal", "a=b", "1+1", "研究", "'quoted'", '"x"', "a,b\nc", "–dash"])
 def test_harmless_text_stays_as_it_is(text: str) -> None:
-    assert export.disarm(text) == text
+    assert csv_cells.disarm(text) == text
 
 
 @pytest.mark.django_db
@@ -166,7 +167,7 @@ def test_harmless_text_stays_as_it_is(text: str) -> None:
 def test_any_name_parses_back_to_itself(name: str) -> None:
     _store(_event(1, team=name))
     (row,) = _parse(export.usage_csv(MARCH))
-    assert row["team"] == export.disarm(name)
+    assert row["team"] == csv_cells.disarm(name)
     assert row["total_tokens"] == "15"
 
 

@@ -30,7 +30,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from usermgmt.sheets import disarm
+from usermgmt.csv_cells import disarm
 
 REASONS_SHOWN = 5
 REASONS_KEPT = 1_000
