@@ -96,3 +96,4 @@ def _begin() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists, skipping", every batch
         cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event (LIKE usage_event) ON COMMIT DELETE ROWS")
+        cursor.execute("DELETE FROM incoming_event")  # several batches may share one transaction
