@@ -133,7 +133,8 @@ class CsvFile(TableFile):
             self.size = path.stat().st_size
             reader = unpacked(path, self._raw)
             refuse_binary(path, reader)
-            lines = self._lines(io.TextIOWrapper(reader, encoding="utf-8-sig", newline=""))
+            self._text = io.TextIOWrapper(reader, encoding="utf-8-sig", newline="")  # kept: it closes what it reads
+            lines = self._lines(self._text)
             header = next(lines, "")
             self._reader = csv.reader(itertools.chain([header], lines), delimiter=_delimiter(header), strict=True)
             self.columns = self._header()

@@ -57,9 +57,9 @@ class JsonLinesFile(TableFile):
         self._raw = open_bytes(path)
         try:
             self.size = path.stat().st_size
-            reader = unpacked(path, self._raw)
-            refuse_binary(path, reader)
-            lines = self._lines(reader)
+            self._reader = unpacked(path, self._raw)  # kept: a reader that nobody holds closes what it reads
+            refuse_binary(path, self._reader)
+            lines = self._lines(self._reader)
             head = list(itertools.islice(lines, _LOOK_AHEAD))
             self.columns = checked_columns(path, self._keys(head))
             self._rest = itertools.chain(head, lines)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from usermgmt.csv_cells import disarm
 
 REASONS_SHOWN = 5
 REASONS_KEPT = 1_000
+_NUMBER = re.compile(r"-?[0-9.]+")
 INTERRUPTED = 130  # the exit code that shells expect of a program stopped by Ctrl-C
 
 
@@ -144,7 +146,7 @@ def _cell(value: Any) -> str:
         case None:
             return ""
         case str():
-            return disarm(value)
+            return value if _NUMBER.fullmatch(value) else disarm(value)
         case datetime():
             return value.isoformat()
         case bool() | int() | float():
