@@ -32,7 +32,7 @@ def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
         f"SELECT {_DAY_COLUMNS}, day FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
         {"start": days.start, "end": days.end},
     )
-    figures = {row[-1]: DayFigures(*row, row[-1] == today) for row in rows}
+    figures = {row[-1]: DayFigures(*row, incomplete=row[-1] == today) for row in rows}
     return tuple(figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days)
 
 
@@ -98,7 +98,7 @@ def by_assistant(days: DayRange, now: dt.datetime) -> tuple[tuple[Named, ...], t
     unused = [
         UnusedAssistant(row[5], row[6], row[9], row[10])
         for row in rows
-        if not row[0] and row[5] and not row[7] and not row[8] and row[9] < now - CLEAN_UP_AGE
+        if not row[0] and row[9] and not row[7] and not row[8] and row[9] < now - CLEAN_UP_AGE
     ]
     return tuple(used), tuple(sorted(unused, key=lambda a: (a.last_used or dt.date.min, a.name, a.id)))
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from analytics.periods import DayRange
-from tests.analytics.oracle import ASSISTANT, CANCELLED, CHAT, ERROR, SUCCESS, WORKFLOW, Event
+from tests.analytics.oracle import ASSISTANT, CANCELLED, CHAT, ERROR, SUCCESS, WORKFLOW, Event, distinct
 
 ZONES = [
     "UTC",
@@ -57,6 +57,12 @@ def days(draw: st.DrawFn) -> dt.date:
 def day_ranges(draw: st.DrawFn) -> DayRange:
     first, last = sorted((draw(days()), draw(days())))
     return DayRange(first, last + dt.timedelta(days=1))
+
+
+@st.composite
+def short_ranges(draw: st.DrawFn) -> DayRange:
+    first = draw(days())
+    return DayRange(first, first + dt.timedelta(days=draw(st.integers(1, 7))))
 
 
 @st.composite
@@ -109,6 +115,10 @@ class Stream:
     @property
     def sent(self) -> list[Event]:
         return [event for step in self.steps if isinstance(step, Store) for event in step.batch]
+
+    @property
+    def sent_once(self) -> list[Event]:
+        return distinct(self.sent)
 
 
 @st.composite
