@@ -28,17 +28,13 @@ def active(*ranges: DayRange) -> tuple[int, ...]:
     Everybody active in [a, b) has exactly one first active day in it: one whose previous active day is before a.
     Reads active_transition by its primary key (day, previous_day).
     """
-    counts = ", ".join(
-        f"coalesce(sum(users) FILTER (WHERE day >= %(a{n})s AND day < %(b{n})s AND previous_day < %(a{n})s), 0)::bigint"
-        for n in range(len(ranges))
+    count = (
+        "(SELECT coalesce(sum(users), 0)::bigint FROM active_transition "
+        "WHERE day >= %s AND day < %s AND previous_day < %s)"
     )
-    params = {f"a{n}": r.start for n, r in enumerate(ranges)} | {f"b{n}": r.end for n, r in enumerate(ranges)}
-    params |= {"first": min(r.start for r in ranges), "end": max(r.end for r in ranges)}
+    bounds = [day for r in ranges for day in (r.start, r.end, r.start)]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {counts} FROM active_transition WHERE day >= %(first)s AND day < %(end)s",
-            params,
-        )
+        cursor.execute(f"SELECT {', '.join([count] * len(ranges))}", bounds)
         return tuple(cursor.fetchone())
 
 
@@ -85,9 +81,9 @@ def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknow
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            WITH joined AS (
+            WITH joined AS MATERIALIZED (  -- else every count below would work out the seconds anew
                 SELECT p.joined_at, CASE WHEN a.first_value_at IS NOT NULL
-                    THEN extract(epoch FROM GREATEST(a.first_value_at, p.joined_at) - p.joined_at)::float8
+                    THEN date_part('epoch', GREATEST(a.first_value_at, p.joined_at) - p.joined_at)
                 END AS seconds
                 FROM person p LEFT JOIN person_activity a ON a.user_id = p.id
                 WHERE p.joined_at >= %(start)s AND p.joined_at < %(end)s
