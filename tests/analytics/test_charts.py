@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 from django.utils.translation import override
 
@@ -167,6 +168,18 @@ def test_colours_are_tokens_or_transparent() -> None:
     )
     for build in (charts.active_users, charts.token_usage_per_team, charts.top_workflows, charts.time_to_first_value):
         assert not re.search(r"#[0-9a-f]{3,8}\b", build(report))
+
+
+def test_plotly_knows_every_property_of_every_figure() -> None:
+    report = make.report(
+        [1, 2],
+        teams=[make.team(1, "A", 5), make.team(0, "", 5)],
+        workflows=[make.workflow(1, "A", 5)],
+        first_value=make.first_value(),
+    )
+    for build in (charts.active_users, charts.token_usage_per_team, charts.top_workflows, charts.time_to_first_value):
+        figure = json.loads(re.sub(r"var\(--[\w-]+\)", "black", build(report)))  # tokens are looked up by the wrapper
+        go.Figure(figure)
 
 
 def test_numbers_travel_as_lists() -> None:
