@@ -167,11 +167,12 @@ def _date(text: str) -> dt.date:
     if not text:
         raise ValueError("missing_date")
     try:
-        if len(text) != 10:
-            raise ValueError(text)
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         raise ValueError("bad_date", text) from None
+    if day.isoformat() != text:  # 20260315 and 2026-W11-7 are ISO 8601 too
+        raise ValueError("bad_date", text)
+    return day
 
 
 def _check(start: dt.date, last: dt.date, today: dt.date) -> Problem | None:
