@@ -15,7 +15,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DJANGO_SET
 WORKDIR /app
 COPY --from=packages /venv /venv
 COPY --from=browser /build/node_modules node_modules
-COPY manage.py pyproject.toml ./
+COPY manage.py ./
 COPY panta_admin panta_admin
 COPY analytics analytics
 COPY usermgmt usermgmt
