@@ -24,7 +24,10 @@ class Section:
 
 
 # The tabs, in their order: one line for each that is built.
-SECTIONS = (Section("analytics", _("Analytics")),)
+SECTIONS = (
+    Section("analytics", _("Analytics")),
+    Section("people", _("User management")),
+)
 
 THEMES = (
     {"value": "light", "label": _("Light")},

@@ -14,5 +14,6 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", RedirectView.as_view(pattern_name="analytics"), name="admin"),
     path("accounts/", include("usermgmt.urls")),
+    path("", include("usermgmt.people_urls")),
     path("", include("analytics.urls")),
 ]

@@ -69,6 +69,8 @@ TABLE = {
     "accounts/reauthenticate/": Row("/accounts/reauthenticate/", SENT_ON, FORM, FORM),
     "accounts/logout/": Row("/accounts/logout/", SENT_ON, "200 302 200 405 405", "200 302 200 405 405"),
     "admin/": Row("/admin/", CLOSED, HIDDEN, SENT_ON),
+    "admin/users/": Row("/admin/users/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/users/export/": Row("/admin/users/export/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/analytics/": Row("/admin/analytics/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/analytics/charts/<slug:name>/": Row(
         "/admin/analytics/charts/teams/", CLOSED, HIDDEN, "302 405 302 405 405", administrator_by_htmx=ONLY_SEEN

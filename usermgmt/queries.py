@@ -15,9 +15,10 @@ from django.contrib.postgres.search import SearchQuery
 from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from usermgmt.models import COUNTED_STATUSES, Status, Team, User, normalize_email
+from usermgmt.models import COUNTED_STATUSES, Membership, Status, User, normalize_email
 
-RECENT_DAYS = 30  # of the usage columns, and after which somebody is called inactive
+RECENT_DAYS = 30  # of the usage columns, today included; who did nothing in them is called inactive
+NO_TEAM = 0
 
 
 class Tab(StrEnum):
@@ -40,20 +41,22 @@ class Sort(StrEnum):
     LAST_ACTIVE = "last_active"
     TOKENS = "tokens"
     REQUESTS = "requests"
+    INVITED = "invited"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """What the list shows. `joined` is half-open, in instants; `recent_since` is the first day of the usage columns."""
+    """What the list shows. `recent_since` is the first day of the usage columns; team 0 is "no team"."""
 
     tab: Tab
-    now: dt.datetime
     recent_since: dt.date
     search: str = ""
     role: str = ""
     team_id: int | None = None
     activity: Activity | None = None
-    joined: tuple[dt.datetime, dt.datetime] | None = None
+    joined_since: dt.datetime | None = None
+    joined_before: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,14 @@ def people(wanted: PeopleFilter) -> QuerySet[User]:
         found = found.filter(_matches(wanted.search))
     if wanted.role:
         found = found.filter(role=wanted.role)
-    if wanted.team_id is not None:
-        found = found.filter(pk__in=Team.objects.get(pk=wanted.team_id).memberships.values("user_id"))
-    if wanted.joined:
-        found = found.filter(joined_at__gte=wanted.joined[0], joined_at__lt=wanted.joined[1])
+    if wanted.team_id:
+        found = found.filter(pk__in=Membership.objects.filter(team_id=wanted.team_id).values("user_id"))
+    if wanted.team_id == NO_TEAM:
+        found = found.filter(memberships__isnull=True)
+    if wanted.joined_since:
+        found = found.filter(joined_at__gte=wanted.joined_since)
+    if wanted.joined_before:
+        found = found.filter(joined_at__lt=wanted.joined_before)
     return found.filter(_active_as(wanted)) if wanted.activity else found
 
 
@@ -122,37 +129,48 @@ def _matches(text: str) -> Q:
 
 
 def _active_as(wanted: PeopleFilter) -> Q:
-    since = wanted.now - dt.timedelta(days=RECENT_DAYS)
+    since = wanted.recent_since
     match wanted.activity:
         case Activity.ACTIVE:
-            return Q(activity__last_active_at__gte=since)
+            return Q(activity__last_active_day__gte=since)
         case Activity.INACTIVE:
-            return Q(activity__last_active_at__lt=since) | Q(activity__last_active_at__isnull=True)
+            return Q(activity__last_active_day__lt=since) | Q(activity__last_active_day__isnull=True)
         case _:
             return Q(activity__first_value_at__isnull=True)
 
 
 _ORDERS = {
-    Sort.NAME: F("display_name"),
-    Sort.EMAIL: F("email"),
-    Sort.ROLE: F("role"),
-    Sort.JOINED: F("joined_at"),
-    Sort.LAST_ACTIVE: F("activity__last_active_at"),
+    Sort.NAME: "display_name",
+    Sort.EMAIL: "email",
+    Sort.ROLE: "role",
+    Sort.JOINED: "joined_at",
+    Sort.LAST_ACTIVE: "activity__last_active_at",
+    Sort.INVITED: "invited_at",
+    Sort.REMOVED: "deleted_at",
 }
+_ALWAYS_KNOWN = {Sort.NAME, Sort.ROLE, Sort.TOKENS, Sort.REQUESTS}
 
 
 def ordered(found: QuerySet[User], sort: Sort, *, descending: bool, recent_since: dt.date) -> QuerySet[User]:
-    """In a total order, so that pages neither repeat nor skip anybody; unknown values come last both ways."""
-    key: Any = _ORDERS.get(sort)
-    if key is None:
-        found = found.annotate(recent=FilteredRelation("days", condition=Q(days__day__gte=recent_since)))
-        amount: Any = F("recent__requests")
-        if sort is Sort.TOKENS:
-            amount = F("recent__input_tokens") + F("recent__output_tokens")
-        found = found.annotate(amount=Coalesce(Sum(amount), 0))
-        key = F("amount")
-    order = key.desc(nulls_last=True) if descending else key.asc(nulls_last=True)
-    return found.order_by(order, "pk")
+    """In a total order, so that pages neither repeat nor skip anybody; unknown values come last both ways.
+
+    By name it is the order of the index person_by_name, read from either end.
+    """
+    if sort in (Sort.TOKENS, Sort.REQUESTS):
+        found = _with_amount(found, sort, recent_since)
+    key = F(_ORDERS.get(sort, "amount"))
+    nulls_last = None if sort in _ALWAYS_KNOWN else True
+    if descending:
+        return found.order_by(key.desc(nulls_last=nulls_last), "-pk")
+    return found.order_by(key.asc(nulls_last=nulls_last), "pk")
+
+
+def _with_amount(found: QuerySet[User], sort: Sort, recent_since: dt.date) -> QuerySet[User]:
+    found = found.annotate(recent=FilteredRelation("days", condition=Q(days__day__gte=recent_since)))
+    amount: Any = F("recent__requests")
+    if sort is Sort.TOKENS:
+        amount = F("recent__input_tokens") + F("recent__output_tokens")
+    return found.annotate(amount=Coalesce(Sum(amount), 0))
 
 
 def recent_usage(ids: Sequence[int], since: dt.date) -> Mapping[int, Recent]:

@@ -1,0 +1,39 @@
+"""How the pages on people say when something happened.
+
+In: instants. Out: text in the reader's language, in days of the reporting zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+register = template.Library()
+
+
+@register.filter
+def day_of(instant: dt.datetime) -> str:
+    """24 Oct 2026."""
+    day = instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date()
+    return date_format(day, pgettext("date format: day, month, year", "j M Y")).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@register.filter
+def recently(instant: dt.datetime, now: dt.datetime) -> str:
+    """Today, Yesterday, or the day."""
+    zone = ZoneInfo(settings.REPORTING_TIME_ZONE)
+    days = (now.astimezone(zone).date() - instant.astimezone(zone).date()).days
+    return {0: _("Today"), 1: _("Yesterday")}.get(days) or day_of(instant)
+
+
+@register.filter
+def in_days(instant: dt.datetime, now: dt.datetime) -> str:
+    """Today, in 1 day, in 12 days: whole days that are left."""
+    days = max(0, (instant - now).days)
+    return ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days} if days else _("within a day")
