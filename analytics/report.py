@@ -6,6 +6,7 @@ In: a `DayRange` and an instant. Out: an `AnalyticsReport`; cached in Redis unde
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import msgspec
 import redis
 import structlog
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 
 from analytics.metrics import people, usage
 from analytics.metrics.figures import (
@@ -32,6 +34,7 @@ from analytics.rollups.state import State
 ATTEMPTS = 3
 CACHE_SECONDS = 60  # bounds what depends on the clock alone: who counts as new, what counts as unused
 RETRY_REDIS_AFTER_S = 10
+SEAL_BYTES = 32
 
 log = structlog.get_logger(__name__)
 
@@ -132,16 +135,26 @@ def _cache_key(days: DayRange, now: dt.datetime, at: State) -> str:
 
 
 def _from_cache(key: str) -> AnalyticsReport | None:
-    packed = _ask_redis(lambda server: server.get(key))
+    sealed = _ask_redis(lambda server: server.get(key))
+    if not isinstance(sealed, bytes):
+        return None
+    seal, packed = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
+    if not hmac.compare_digest(seal, _seal(key, packed)):
+        return None
     try:
-        return _decoder.decode(packed) if isinstance(packed, bytes) else None
+        return _decoder.decode(packed)
     except msgspec.MsgspecError:  # written by another release
         return None
 
 
 def _to_cache(key: str, report: AnalyticsReport) -> None:
     packed = msgspec.msgpack.encode(report)
-    _ask_redis(lambda server: server.set(key, packed, ex=CACHE_SECONDS))
+    _ask_redis(lambda server: server.set(key, _seal(key, packed) + packed, ex=CACHE_SECONDS))
+
+
+def _seal(key: str, packed: bytes) -> bytes:
+    """What only we can write beside a report of this key: others who reach Redis cannot change a number."""
+    return salted_hmac(key, packed, algorithm="sha256").digest()
 
 
 def _ask_redis(question: Callable[[redis.Redis], object]) -> object:

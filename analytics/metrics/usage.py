@@ -29,10 +29,10 @@ _SUMS = "u.requests, u.failed_requests, u.input_tokens, u.output_tokens, u.calls
 def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
     """Every day of the range in order, zeros where nothing happened. One query, by primary key."""
     rows = _rows(
-        f"SELECT {_DAY_COLUMNS}, day FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
-        {"start": days.start, "end": days.end},
+        f"SELECT {_DAY_COLUMNS}, day, day = %(today)s FROM daily_total WHERE day >= %(start)s AND day < %(end)s",
+        {"start": days.start, "end": days.end, "today": today},
     )
-    figures = {row[-1]: DayFigures(*row, incomplete=row[-1] == today) for row in rows}
+    figures = {figure.day: figure for figure in (DayFigures(*row) for row in rows)}
     return tuple(figures.get(day) or DayFigures(day=day, incomplete=day == today) for day in days)
 
 
