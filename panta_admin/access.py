@@ -30,7 +30,19 @@ PUBLIC = frozenset(
         "accounts/password/reset/key/done/",
     }
 )
-SIGNED_IN = frozenset({"", "accounts/logout/", "accounts/reauthenticate/"})
+SIGNED_IN = frozenset(
+    {
+        "",
+        "accounts/logout/",
+        "accounts/reauthenticate/",
+        "profile/",
+        "profile/theme/",
+        "profile/language/",
+        "profile/security/",
+        "profile/security/password/",
+        "profile/security/sessions/end/",
+    }
+)
 
 
 def access_of(path: str) -> Access:

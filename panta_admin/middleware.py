@@ -14,14 +14,16 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.defaults import page_not_found
 from django_structlog.middlewares import RequestMiddleware
 
-from panta_admin.access import Access, access_of
+from panta_admin.access import PUBLIC, Access, access_of
 
 _READING = ("GET", "HEAD")
 # The one secret that has to travel in an address: the key of a mailed link. It must not stay in a log.
@@ -88,3 +90,44 @@ def _keep_out_of_caches(response: HttpResponseBase) -> HttpResponseBase:
     patch_cache_control(response, private=True, no_store=True)
     patch_vary_headers(response, ("Cookie", "HX-Request"))
     return response
+
+
+class OwnLanguageMiddleware:
+    """A signed-in person's pages speak the language they chose, on every device. A cookie remembers it for the pages
+    before sign-in, which know nobody. Asks no database: default deny has looked at the person already.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        language = _own_language(request)
+        if language and request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) != language:
+            _remember_language(response, language)
+        return response
+
+    def process_view(self, request: HttpRequest, *_view: object) -> None:
+        if language := _own_language(request):
+            translation.activate(language)
+            request.LANGUAGE_CODE = language
+
+
+def _own_language(request: HttpRequest) -> str:
+    """The language chosen by the person whose page this is; "" without a choice, and on pages open to everybody."""
+    match = request.resolver_match
+    if match is None or match.route in PUBLIC:
+        return ""
+    language = getattr(request.user, "language", "")
+    return language if language in dict(settings.LANGUAGES) else ""
+
+
+def _remember_language(response: HttpResponseBase, language: str) -> None:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite="Lax",
+    )

@@ -51,6 +51,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "template_partials",
     "heroicons",
@@ -68,10 +70,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "panta_admin.middleware.RequestLogMiddleware",
     "panta_admin.middleware.DefaultDenyMiddleware",
+    "panta_admin.middleware.OwnLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "usermgmt.middleware.LastSeenMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "panta_admin.urls"
@@ -162,6 +166,7 @@ ACCOUNT_FORMS = {
     "reset_password": "usermgmt.forms.ResetPasswordForm",
     "reset_password_from_key": "usermgmt.forms.ResetPasswordKeyForm",
     "reauthenticate": "usermgmt.forms.ReauthenticateForm",
+    "change_password": "usermgmt.forms.ChangePasswordForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -171,6 +176,8 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password is told to its owner
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 ACCOUNT_SESSION_REMEMBER = True
 # How many proxies stand before us: limits per address then count the visitor's address, not the proxy's.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
@@ -210,6 +217,11 @@ CONTENT_SECURITY_POLICY = {
 # --- Language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English"))]
+# Remembers the language for pages before sign-in; signed in, the person's own language counts.
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = REPORTING_TIME_ZONE = env.str("REPORTING_TIME_ZONE", default="UTC")

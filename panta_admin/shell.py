@@ -71,6 +71,11 @@ class Shell:
             return None
         return Person(str(user), user.email or "")
 
+    @property
+    def theme(self) -> str:
+        """The theme that the person saved; theme.js paints the page in it."""
+        return str(getattr(self._request.user, "theme", "system"))
+
     @cached_property
     def is_administrator(self) -> bool:
         return self.person is not None and getattr(self._request.user, "is_administrator", False)

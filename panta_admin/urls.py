@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", RedirectView.as_view(pattern_name="analytics"), name="admin"),
     path("accounts/", include("usermgmt.urls")),
+    path("profile/", include("usermgmt.profile_urls")),
     path("", include("usermgmt.people_urls")),
     path("", include("analytics.urls")),
 ]

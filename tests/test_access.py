@@ -27,6 +27,7 @@ HIDDEN = "404 404 404 404 404"  # a member at any address that is not theirs
 ONLY_SEEN = "200 405 200 405 405"
 SENT_ON = "302 302 302 302 302"
 FORM = "200 200 200 200 405"  # a form of allauth; an empty one comes back with its errors
+OWN_FORM = "200 200 200 405 405"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ TABLE = {
     "accounts/password/reset/key/done/": Row("/accounts/password/reset/key/done/", *EVERYBODY_SEES),
     "": Row("/", SENT_ON, ONLY_SEEN, ONLY_SEEN),
     "accounts/reauthenticate/": Row("/accounts/reauthenticate/", SENT_ON, FORM, FORM),
+    "profile/": Row("/profile/", SENT_ON, OWN_FORM, OWN_FORM),
+    "profile/theme/": Row("/profile/theme/", SENT_ON, *("405 400 405 405 405",) * 2),
+    "profile/language/": Row("/profile/language/", SENT_ON, *("405 302 405 405 405",) * 2),
+    "profile/security/": Row("/profile/security/", SENT_ON, ONLY_SEEN, ONLY_SEEN),
+    "profile/security/password/": Row("/profile/security/password/", SENT_ON, OWN_FORM, OWN_FORM),
+    "profile/security/sessions/end/": Row("/profile/security/sessions/end/", SENT_ON, *("405 404 405 405 405",) * 2),
     "accounts/logout/": Row("/accounts/logout/", SENT_ON, "200 302 200 405 405", "200 302 200 405 405"),
     "admin/": Row("/admin/", CLOSED, HIDDEN, SENT_ON),
     "admin/users/": Row("/admin/users/", CLOSED, HIDDEN, ONLY_SEEN),

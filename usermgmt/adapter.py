@@ -11,14 +11,17 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from usermgmt.models import User, normalize_email
 from usermgmt.redirects import is_own_path
+from usermgmt.sessions import end_sessions
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         # The same words for an unknown address and for a wrong password.
         "email_password_mismatch": _("This email address and password do not belong together."),
         "incorrect_password": _("This is not your password."),
+        "enter_current_password": _("This is not your password."),
         "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
     }
 
@@ -57,11 +61,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return user
 
     def set_password(self, user: User, password: str) -> None:
-        """Stores the password alone, so that a change made elsewhere meanwhile stays. Ends that person's sessions:
-        each carries a hash over the password.
+        """Stores the password alone, so that a change made elsewhere meanwhile stays. Ends that person's sessions,
+        but for the one in which they changed it themselves.
         """
+        request = context.request
+        is_own = request.user.is_authenticated and request.user.pk == user.pk
         user.set_password(password)
-        user.save(update_fields=["password", "updated_at"])
+        with transaction.atomic():
+            user.save(update_fields=["password", "updated_at"])
+            end_sessions([user.pk], keep=request.session.session_key if is_own else None)
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("security")
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link for the mail: on the configured address, because the Host header is whatever a client sent."""

@@ -1,28 +1,33 @@
-/* The theme a person chose in this browser: "light", "dark" or, without a choice, the system's.
+/* The theme a person chose: "light", "dark" or the system's. Signed in, the server says which one is saved for the
+   person (`data-saved-theme` on the root); the browser remembers it for the pages before sign-in. A choice made here
+   is shown at once and sent to the server by the form around it; until that is answered it wins over what pages say.
    Runs in the head before anything is painted. Tells the page by the event `themechange` on the document, which is
    sent for a change of the system's theme too. */
 (() => {
   "use strict";
   const KEY = "theme";
+  const UNSENT = "theme-unsent";
   const root = document.documentElement;
+  const clean = (value) => (value === "light" || value === "dark" ? value : "system");
 
-  const stored = () => {
+  const read = (key) => {
     try {
-      const value = localStorage.getItem(KEY);
-      return value === "light" || value === "dark" ? value : "system";
+      return localStorage.getItem(key);
     } catch {
-      return "system"; // storage can be forbidden; the system's theme is then the only one
+      return null; // storage can be forbidden; what the server says is then all there is
     }
   };
 
-  const store = (choice) => {
+  const write = (key, value) => {
     try {
-      if (choice === "system") localStorage.removeItem(KEY);
-      else localStorage.setItem(KEY, choice);
+      if (value === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
     } catch {
-      // Forbidden storage: the choice holds for this page.
+      // Forbidden storage: the choice holds for this page, and on the server.
     }
   };
+
+  const current = () => clean(read(UNSENT) ?? root.dataset.savedTheme ?? read(KEY));
 
   const apply = (choice) => {
     if (choice === "system") delete root.dataset.theme;
@@ -43,19 +48,43 @@
     announce();
   };
 
-  apply(stored());
+  const send = async (form) => {
+    const sent = read(UNSENT);
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true });
+      if (answer.ok && read(UNSENT) === sent) write(UNSENT, null);
+    } catch {
+      // Without a network the choice stays unsent, and is sent with the next page.
+    }
+  };
 
-  document.addEventListener("DOMContentLoaded", () => mark(stored()));
+  const choose = (input) => {
+    write(KEY, input.value);
+    write(UNSENT, input.value);
+    root.dataset.savedTheme = input.value;
+    change(input.value);
+    send(input.form);
+  };
+
+  if (!root.dataset.savedTheme) write(UNSENT, null); // nobody is signed in: the choice was somebody's before
+  apply(current());
+  write(KEY, current());
+
+  document.addEventListener("DOMContentLoaded", () => {
+    mark(current());
+    const form = document.querySelector("form[data-theme-form]");
+    if (form && read(UNSENT) !== null) send(form);
+  });
   document.addEventListener("change", (event) => {
-    if (!event.target.matches("input[data-theme-choice]")) return;
-    store(event.target.value);
-    change(event.target.value);
+    if (event.target.matches("input[data-theme-choice]")) choose(event.target);
   });
   window.addEventListener("storage", (event) => {
-    if (event.key === KEY || event.key === null) change(stored());
+    if (event.key !== KEY || event.newValue === null) return;
+    if (root.dataset.savedTheme) root.dataset.savedTheme = clean(event.newValue);
+    change(clean(event.newValue));
   });
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) change(stored());
+    if (event.persisted) change(current());
   });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", announce);
 })();
