@@ -28,6 +28,7 @@ MAX_SLICES = 8
 MAX_BARS = 10
 AXIS_LETTERS = 26
 DAYS_WITH_MARKERS = 45  # beyond, one dot a day would hide the line
+DAYS_WITH_A_WIDE_LINE = 120
 DAY_MS = 24 * 3600 * 1000
 
 ACCENT = "var(--series-1)"
@@ -35,6 +36,7 @@ MUTED = "var(--text-muted)"
 TEXT = "var(--text)"
 SURFACE = "var(--surface)"
 CLEAR = "rgba(0,0,0,0)"
+HATCHED = {"fgcolor": SURFACE, "size": 6, "solidity": 0.35}
 
 
 def literal(text: str) -> str:
@@ -89,11 +91,12 @@ def active_users(report: AnalyticsReport) -> str:
             x=_dates(complete),
             y=[day.active_users for day in complete],
             mode="lines+markers" if len(days) <= DAYS_WITH_MARKERS else "lines",
-            line={"color": ACCENT, "width": 2},
+            line={"color": ACCENT, "width": 2 if len(days) <= DAYS_WITH_A_WIDE_LINE else 1.5},
             marker={"color": ACCENT, "size": 5},
             fill="tozeroy",
             fillcolor="var(--chart-area)",
             hoverinfo="skip",
+            cliponaxis=False,
         ),
         *(trace for day in days if day.incomplete for trace in _running_day(complete[-1:], day)),
         dict(  # what the hover reads: one trace, so that one day is told at a time
@@ -143,6 +146,7 @@ def token_usage_per_team(report: AnalyticsReport) -> str:
     slices = team_slices(report)
     if not slices:
         return ""
+    colors = [f"var(--series-{part.color})" if part.color else MUTED for part in slices]
     pie = dict(
         type="pie",
         labels=[str(place) for place in range(len(slices))],  # equal labels would be one slice to Plotly
@@ -153,13 +157,12 @@ def token_usage_per_team(report: AnalyticsReport) -> str:
         direction="clockwise",
         textinfo="none",
         marker={
-            "colors": [f"var(--series-{part.color})" if part.color else MUTED for part in slices],
+            "colors": colors,
             "line": {"color": SURFACE, "width": 2},
             "pattern": {
                 "shape": ["" if part.color else "/" for part in slices],
-                "fgcolor": SURFACE,
-                "size": 6,
-                "solidity": 0.4,
+                "bgcolor": colors,
+                **HATCHED,
             },
         },
         hovertemplate="%{text}<br>"
@@ -239,7 +242,7 @@ def time_to_first_value(report: AnalyticsReport) -> str:
             marker={
                 "color": color,
                 "cornerradius": 3,
-                "pattern": {"shape": pattern, "fgcolor": SURFACE, "size": 6, "solidity": 0.4},
+                "pattern": {"shape": pattern, "bgcolor": color, **HATCHED},
             },
             customdata=[literal(name)] * len(values),
             hovertemplate="%{x}<br>%{customdata}: %{y:,d}<extra></extra>",

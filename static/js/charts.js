@@ -146,22 +146,22 @@
     const canvas = button.closest("[data-chart]").querySelector("[data-figure]");
     if (!drawn.has(canvas)) return;
     const { data, layout } = figureOf(canvas);
-    const styles = getComputedStyle(canvas);
+    const color = (token) => getComputedStyle(canvas).getPropertyValue(token).trim();
     const { width, height } = canvas.getBoundingClientRect();
     window.Plotly.downloadImage(
       {
         data,
         layout: {
           ...layout,
-          paper_bgcolor: styles.getPropertyValue("--surface").trim(),
+          paper_bgcolor: color("--surface"),
           title: {
             text: canvas.dataset.title,
-            subtitle: { text: canvas.dataset.lead },
+            subtitle: { text: canvas.dataset.lead, font: { size: 12, weight: 400, color: color("--text-muted") } },
             x: 0,
             xref: "container",
             xanchor: "left",
             pad: { l: 20 },
-            font: { size: 16 },
+            font: { size: 16, weight: 600, color: color("--text") },
           },
           margin: { ...layout.margin, l: 20, r: 20, t: 72, b: 32 },
         },
