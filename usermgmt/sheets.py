@@ -14,8 +14,9 @@ import re
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
@@ -145,13 +146,13 @@ class CsvFile(TableFile):
     def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
         csv.field_size_limit(MAX_LINE)
         reader, width = self._reader, len(self.columns)
-        indices = [self.columns.index(name) for name in wanted]
+        pick = _picker([self.columns.index(name) for name in wanted])
         while True:
             line = reader.line_num + 1
             try:
                 for cells in reader:
                     if len(cells) == width:
-                        yield line, [cells[index] for index in indices]
+                        yield line, pick(cells)
                     elif cells:  # blank lines are no rows
                         yield line, Damaged(f"{len(cells)} cells where the first line has {width}")
                     line = reader.line_num + 1
@@ -191,6 +192,11 @@ def checked_columns(path: Path, columns: list[str]) -> list[str]:
     if twins := sorted({name for name in named if named.count(name) > 1}):
         raise UnreadableFile(f"{path} has several columns named {', '.join(twins)}.")
     return columns
+
+
+def _picker(indices: Sequence[int]) -> Callable[[list[str]], Sequence[str]]:
+    """Takes these cells out of a row."""
+    return itemgetter(*indices) if len(indices) > 1 else lambda cells: [cells[index] for index in indices]
 
 
 def _delimiter(header: str) -> str:

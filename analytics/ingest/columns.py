@@ -40,7 +40,8 @@ class Columns:
     def fields(self, values: Sequence[Any]) -> Fields:
         """The fields of a row that are not absent."""
         if self._from_text:
-            fields = {ours: text for ours, value in zip(self.ours, values, strict=True) if (text := value.strip())}
+            texts = zip(self.ours, map(str.strip, values), strict=True)
+            fields: Fields = {ours: text for ours, text in texts if text}
         else:
             pairs = zip(self.ours, values, strict=True)
             fields = {ours: value for ours, value in pairs if value is not None and value != ""}

@@ -9,14 +9,13 @@ from django.db import connection, transaction
 
 from analytics.models.locks import Lock, hold
 
+_DAY_S = 86_400
+
 
 def months_of(instants: Iterable[dt.datetime]) -> set[dt.date]:
     """First days of the UTC months that hold these instants."""
-    return {dt.date(year, month, 1) for year, month in {(i.year, i.month) for i in _in_utc(instants)}}
-
-
-def _in_utc(instants: Iterable[dt.datetime]) -> Iterable[dt.datetime]:
-    return (i.astimezone(dt.UTC) for i in instants)
+    days = {instant.timestamp() // _DAY_S for instant in instants}  # few, whatever the number of instants
+    return {dt.datetime.fromtimestamp(day * _DAY_S, dt.UTC).date().replace(day=1) for day in days}
 
 
 def months_ahead(today: dt.date, count: int = 3) -> set[dt.date]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -18,11 +17,14 @@ from analytics.models.locks import Lock, hold_shared
 
 
 class EventRow(NamedTuple):
-    """One `usage_event`, resolved to ids. The field order is the COPY order."""
+    """One `usage_event`, resolved to ids. The field order is the COPY order.
+
+    `event_key` is the uuid's 16 bytes: a UUID object costs as much as everything else about a row.
+    """
 
     user_id: int
     occurred_at: dt.datetime
-    event_key: UUID
+    event_key: bytes
     received_at: dt.datetime
     source: str
     team_id: int
@@ -42,9 +44,11 @@ class EventRow(NamedTuple):
 
 COLUMNS = EventRow._fields
 _TYPES = (
-    "int8", "timestamptz", "uuid", "timestamptz", "text", "int8", "int2", "int8", "int8",
+    "int8", "timestamptz", "bytea", "timestamptz", "text", "int8", "int2", "int8", "int8",
     "text", "int2", "int8", "int8", "int8", "int8", "bool", "int2", "int8",
 )  # fmt: skip
+# Keys come back only where some were not new: the caller knows its own.
+_NEW = "SELECT count(*), CASE WHEN count(*) < %s THEN array_agg(uuid_send(event_key)) END FROM stored"
 _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
     "input_tokens, output_tokens, usage_known"
@@ -62,20 +66,21 @@ _STORE = f"""
 """
 
 
-def store_rows(rows: Sequence[EventRow]) -> set[UUID]:
+def store_rows(rows: Sequence[EventRow]) -> set[bytes]:
     """Stores a batch and returns the keys of the events that were new. Committed when it returns.
 
     A key that stands twice in `rows` is stored once.
     """
-    partitions.ensure(partitions.months_of(row.occurred_at for row in rows))
+    partitions.ensure(partitions.months_of([row.occurred_at for row in rows]))
     with transaction.atomic(), connection.cursor() as cursor:
         _begin()
         with cursor.copy(f"{_COPY} (FORMAT BINARY)") as copy:
             copy.set_types(_TYPES)
             for row in rows:
                 copy.write_row(row)
-        cursor.execute(f"{_STORE} SELECT event_key FROM stored")
-        return {key for (key,) in cursor.fetchall()}
+        cursor.execute(f"{_STORE} {_NEW}", [len(rows)])
+        new, keys = cursor.fetchone()
+    return {row.event_key for row in rows} if new == len(rows) else set(keys or ())
 
 
 def store_block(block: bytes) -> int:

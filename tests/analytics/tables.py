@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -40,7 +39,7 @@ def empty(zone: ZoneInfo) -> None:
     rebuild_all(zone)
 
 
-def store(events: Iterable[Event]) -> set[UUID]:
+def store(events: Iterable[Event]) -> set[bytes]:
     """The keys of those that were new."""
     return store_rows([_row(event) for event in events])
 

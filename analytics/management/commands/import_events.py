@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,17 +146,26 @@ def _take(batch: Batch, path: Path, job: _Job, rejects: RejectsFile, tally: Tall
 
 def _fold(tally: Tally) -> str:
     """Folds what is pending and says how fresh the numbers are now."""
-    with progress_bar() as bar:
-        task = bar.add_task("Folding", total=tally.accepted, rows=0)
-        events = 0
-        while True:
-            result = fold_pending(time_limit_s=0, wait_s=FOLD_WAIT_S)
-            events += result.events
-            bar.update(task, completed=events, rows=events)
-            if result.busy:
-                return "Another process is folding; the numbers follow within seconds."
-            if result.drained:
-                return "The numbers of the Analytics tab are up to date."
+    try:
+        with progress_bar() as bar:
+            task = bar.add_task("Folding", total=tally.accepted, rows=0)
+            busy = _fold_all(lambda events: bar.update(task, completed=events, rows=events))
+    except KeyboardInterrupt:
+        return "Stopped while folding: everything is stored, and the numbers follow with the next fold."
+    if busy:
+        return "Another process is folding; the numbers follow within seconds."
+    return "The numbers of the Analytics tab are up to date."
+
+
+def _fold_all(progress: Callable[[int], None]) -> bool:
+    """Batch after batch; whether another process held the lock all the time."""
+    events = 0
+    while True:
+        result = fold_pending(time_limit_s=0, wait_s=FOLD_WAIT_S)
+        events += result.events
+        progress(events)
+        if result.busy or result.drained:
+            return result.busy
 
 
 def _summary(tally: Tally, seconds: float, job: _Job) -> str:
