@@ -327,6 +327,18 @@ def test_a_deactivated_administrator_does_not_count(table: Write, administrator:
     assert set(rejected(table("email,role", "ada@example.com,user"))) == {2}
 
 
+def test_who_cannot_sign_in_cannot_stand_in(table: Write, administrator: Actor) -> None:
+    User.objects.create_person("known@example.com", "Known from usage alone")
+    reasons = rejected(table("email,role", "ada@example.com,user", "known@example.com,admin"))
+    assert set(reasons) == {2}
+
+
+def test_who_can_sign_in_takes_over_in_the_same_file(table: Write, administrator: Actor) -> None:
+    User.objects.create_person("bob@example.com", "Bob", "secret word")
+    run(table("email,role", "ada@example.com,user", "bob@example.com,admin"))
+    assert [user.email for user in User.objects.filter(role=Role.ADMINISTRATOR)] == ["bob@example.com"]
+
+
 def test_who_is_refused_for_another_reason_cannot_stand_in(table: Write, administrator: Actor) -> None:
     User.objects.create_person("bob@example.com", "Bob", "secret word")
     Team.objects.create(key="gone", name="Gone", deleted_at=NOW)
@@ -337,7 +349,7 @@ def test_who_is_refused_for_another_reason_cannot_stand_in(table: Write, adminis
 
 def test_a_role_changes_openly(table: Write, administrator: Actor) -> None:
     """It is printed, it is in the audit log, and the person signs in again."""
-    User.objects.create_person("second@example.com", "Second", role=Role.ADMINISTRATOR)
+    User.objects.create_person("second@example.com", "Second", "secret word", role=Role.ADMINISTRATOR)
     assert administrator.get("/").status_code == 200
     output = run(table("email,role", "ada@example.com,user", "new@example.com,administrator"))
     assert "line 2: Ada Admin becomes User" in output

@@ -225,7 +225,8 @@ def _conflict(row: PersonRow, by_id: User | None, by_email: User | None) -> str 
 
 def _becomes_administrator(change: _Change) -> bool:
     user = change.user
-    return change.row.role == Role.ADMINISTRATOR and not change.is_new and user.is_active and user.has_usable_password()
+    can_sign_in = not change.is_new and user.is_active and (user.accepted_at or user.has_usable_password())
+    return change.row.role == Role.ADMINISTRATOR and bool(can_sign_in)
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
