@@ -45,7 +45,7 @@ def add_common_arguments(parser: CommandParser, fields: Sequence[str]) -> None:
         help="The field OURS is fed by the file's column THEIRS. May be repeated; one column may feed several fields; "
         f"an empty THEIRS leaves the field out. Fields: {', '.join(fields)}.",
     )  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="Check every row and store nothing.")
+    parser.add_argument("--dry-run", action="store_true", help="Check every row, say what is wrong, store nothing.")
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE",
         help="Where rejected rows go: CSV with file, line, reason and what the row says. "
