@@ -27,6 +27,7 @@ class Section:
 SECTIONS = (
     Section("analytics", _("Analytics")),
     Section("people", _("User management")),
+    Section("teams", _("Teams")),
 )
 
 THEMES = (

@@ -16,5 +16,6 @@ urlpatterns = [
     path("accounts/", include("usermgmt.urls")),
     path("profile/", include("usermgmt.profile_urls")),
     path("", include("usermgmt.people_urls")),
+    path("", include("usermgmt.admin_urls")),
     path("", include("analytics.urls")),
 ]

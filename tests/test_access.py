@@ -89,6 +89,24 @@ TABLE = {
         "405 303 405 405 405",
         administrator_by_htmx="405 200 405 405 405",
     ),
+    "admin/teams/": Row("/admin/teams/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/teams/new/": Row("/admin/teams/new/", CLOSED, HIDDEN, OWN_FORM),
+    # Addresses of a team that does not exist; those of one that does are tested with it.
+    "admin/teams/<int:team_id>/": Row("/admin/teams/987654321/", CLOSED, HIDDEN, "404 405 404 405 405"),
+    "admin/teams/<int:team_id>/edit/": Row("/admin/teams/987654321/edit/", CLOSED, HIDDEN, "404 404 404 405 405"),
+    **{
+        f"admin/teams/<int:team_id>/{step}/": Row(
+            f"/admin/teams/987654321/{step}/", CLOSED, HIDDEN, "405 404 405 405 405"
+        )
+        for step in ("archive", "unarchive")
+    },
+    # Nobody is chosen: the team's page says so.
+    **{
+        f"admin/teams/<int:team_id>/members/{step}/": Row(
+            f"/admin/teams/987654321/members/{step}/", CLOSED, HIDDEN, "405 302 405 405 405"
+        )
+        for step in ("add", "remove")
+    },
     "admin/analytics/export/<slug:variant>/": Row("/admin/analytics/export/usage/", CLOSED, HIDDEN, ONLY_SEEN),
 }
 UNKNOWN = Row(NOWHERE, CLOSED, HIDDEN, HIDDEN)

@@ -106,7 +106,7 @@ def people(wanted: PeopleFilter) -> QuerySet[User]:
     """The people of one tab that pass the filter, unordered."""
     found = User.objects.filter(TAB_FILTERS[wanted.tab])
     if wanted.search.strip():
-        found = found.filter(_matches(wanted.search))
+        found = found.filter(matches(wanted.search))
     if wanted.role:
         found = found.filter(role=wanted.role)
     if wanted.team_id:
@@ -120,7 +120,7 @@ def people(wanted: PeopleFilter) -> QuerySet[User]:
     return found.filter(_active_as(wanted)) if wanted.activity else found
 
 
-def _matches(text: str) -> Q:
+def matches(text: str) -> Q:
     """Every word typed begins a word of the name, address or platform id. Served by the index person_search."""
     words = "".join(c if c.isalnum() else " " for c in normalize_email(text)).split()
     if not words:

@@ -21,6 +21,9 @@ SENTENCES: dict[str, Promise] = {
     "erased": _("This person's data was erased and cannot be brought back."),
     "unknown_team": _("One of the teams does not exist any more."),
     "team_exists": _("There is a team with this name already."),
+    "team_was_renamed": _("Usage under this name belongs to a team that was renamed. Choose another name."),
+    "nobody_chosen": _("Choose somebody first."),
+    "team_archived": _("This team is archived. Bring it back before adding people."),
     "without_address": _("This person has no email address to send an invitation to."),
 }
 

@@ -6,22 +6,24 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from usermgmt import audit
-from usermgmt.models import Action, Membership, Team, User
+from usermgmt.models import Action, Membership, Status, Team, User
 from usermgmt.refusals import Refused
+
+_NAMES = 7_310_005
 
 
 def create_team(actor: User, name: str, description: str, color: str) -> Team:
-    """A new team; usage that names it by this name will find it. Refused: team_exists."""
+    """A new team; usage that names it by this name will find it. Refused: team_exists, team_was_renamed."""
     with transaction.atomic():
         _refuse_taken(name)
         try:
             with transaction.atomic():
                 team = Team.objects.create(key=name, name=name, description=description, color=color)
-        except IntegrityError:
-            raise Refused.of("team_exists") from None
+        except IntegrityError:  # usage under this name belongs to a team that was given another one since
+            raise Refused.of("team_was_renamed") from None
         audit.record(actor, Action.TEAM_CREATED, team=team, after=_values(team))
     return team
 
@@ -29,9 +31,11 @@ def create_team(actor: User, name: str, description: str, color: str) -> Team:
 @transaction.atomic
 def edit_team(actor: User, team_id: int, name: str, description: str, color: str) -> Team:
     """Writes name, description and colour; usage goes on naming the team by its key. Refused: team_exists."""
+    _refuse_taken(name, but=team_id)
     team = _locked(team_id)
     before = _values(team)
-    _refuse_taken(name, team)
+    if before == {"name": name, "description": description, "color": color}:
+        return team
     team.name, team.description, team.color = name, description, color
     team.save()
     audit.record(actor, Action.TEAM_EDITED, team=team, before=before, after=_values(team))
@@ -62,11 +66,21 @@ def unarchive_team(actor: User, team_id: int) -> Team:
 
 @transaction.atomic
 def add_members(actor: User, team_id: int, ids: Collection[int]) -> int:
-    """Puts people into the team; for those without a primary team it becomes theirs. Returns how many are new."""
+    """Puts people into the team; for those without a primary team it becomes theirs. Returns how many are new.
+
+    Removed people are left out. Refused: team_archived.
+    """
     team = _locked(team_id)
-    people = User.objects.filter(pk__in=ids, erased_at__isnull=True).exclude(memberships__team=team).order_by("pk")
-    added = list(people.select_for_update())
-    with_primary = set(Membership.objects.filter(user__in=added, is_primary=True).values_list("user_id", flat=True))
+    if team.archived_at is not None:
+        raise Refused.of("team_archived")
+    people = list(
+        User.objects.filter(pk__in=ids).exclude(status=Status.DELETED).order_by("pk").select_for_update(of=["self"])
+    )
+    # Read after the lock: whoever changed these people's teams meanwhile has finished.
+    theirs = Membership.objects.filter(user__in=people)
+    inside = set(theirs.filter(team=team).values_list("user_id", flat=True))
+    with_primary = set(theirs.filter(is_primary=True).values_list("user_id", flat=True))
+    added = [user for user in people if user.pk not in inside]
     Membership.objects.bulk_create(
         [Membership(user=user, team=team, is_primary=user.pk not in with_primary) for user in added]
     )
@@ -78,10 +92,11 @@ def add_members(actor: User, team_id: int, ids: Collection[int]) -> int:
 def remove_members(actor: User, team_id: int, ids: Collection[int]) -> int:
     """Takes people out of the team; one of their other teams becomes primary. Returns how many were in it."""
     team = _locked(team_id)
-    removed = list(
-        User.objects.filter(pk__in=ids, memberships__team=team).order_by("pk").select_for_update(of=["self"])
-    )
-    Membership.objects.filter(team=team, user__in=removed).delete()
+    people = list(User.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=["self"]))
+    gone = Membership.objects.filter(team=team, user__in=people)
+    inside = set(gone.values_list("user_id", flat=True))
+    removed = [user for user in people if user.pk in inside]
+    gone.delete()
     for user in removed:
         rest = list(user.memberships.order_by("-is_primary", "pk"))
         if rest and not rest[0].is_primary:
@@ -103,9 +118,11 @@ def _locked(team_id: int) -> Team:
     return Team.objects.select_for_update().get(pk=team_id, deleted_at__isnull=True)
 
 
-def _refuse_taken(name: str, but: Team | None = None) -> None:
-    taken = Team.objects.filter(name__iexact=name, deleted_at__isnull=True)
-    if (taken.exclude(pk=but.pk) if but else taken).exists():
+def _refuse_taken(name: str, but: int | None = None) -> None:
+    """Archived teams have their names still. The lock: of two that take one name at once, the second is refused."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_NAMES])
+    if Team.objects.filter(name__iexact=name, deleted_at__isnull=True).exclude(pk=but or 0).exists():
         raise Refused.of("team_exists")
 
 

@@ -1,0 +1,16 @@
+"""The Teams tab. For administrators alone, by the default-deny middleware."""
+
+from django.urls import path
+
+from usermgmt.views import teams
+
+urlpatterns = [
+    path("admin/teams/", teams.teams, name="teams"),
+    path("admin/teams/new/", teams.create, name="team-new"),
+    path("admin/teams/<int:team_id>/", teams.team, name="team"),
+    path("admin/teams/<int:team_id>/edit/", teams.edit, name="team-edit"),
+    path("admin/teams/<int:team_id>/archive/", teams.archive, name="team-archive"),
+    path("admin/teams/<int:team_id>/unarchive/", teams.unarchive, name="team-unarchive"),
+    path("admin/teams/<int:team_id>/members/add/", teams.add_members, name="team-members-add"),
+    path("admin/teams/<int:team_id>/members/remove/", teams.remove_members, name="team-members-remove"),
+]
