@@ -108,7 +108,9 @@ def _raw(visitor: Visitor, days: DayRange, rounds: int) -> tuple[Samples, Sample
             "postgres": lambda: questions.ask(days, lambda sql: postgres.execute(sql).fetchall()),
         }
         for name, run in runs.items():
-            _require_same(run(), _reported(visitor.workspace, days), f"{name}, {visitor.workspace.size.label}, {days.days} days")
+            _require_same(
+                run(), _reported(visitor.workspace, days), f"{name}, {visitor.workspace.size.label}, {days.days} days"
+            )
         slow = in_turns({"postgres": runs["postgres"]}, max(rounds // 3, 1), warm_up=False)
         fast = in_turns({"duckdb": runs["duckdb"]}, rounds, warm_up=False)
         return fast["duckdb"], slow["postgres"]
