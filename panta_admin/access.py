@@ -28,6 +28,7 @@ PUBLIC = frozenset(
         "accounts/password/reset/done/",
         "accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         "accounts/password/reset/key/done/",
+        "invitation/<str:secret>/",
     }
 )
 SIGNED_IN = frozenset(

@@ -27,7 +27,7 @@ from panta_admin.access import PUBLIC, Access, access_of
 
 _READING = ("GET", "HEAD")
 # The one secret that has to travel in an address: the key of a mailed link. It must not stay in a log.
-_MAILED_KEY = re.compile(r"(/password/reset/key/[0-9A-Za-z]+-)[^/]+")
+_MAILED_KEY = re.compile(r"(/password/reset/key/[0-9A-Za-z]+-|/invitation/)[^/]+")
 
 
 class RequestLogMiddleware(RequestMiddleware):

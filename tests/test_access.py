@@ -76,6 +76,11 @@ TABLE = {
     "profile/security/sessions/end/": Row("/profile/security/sessions/end/", SENT_ON, *("405 404 405 405 405",) * 2),
     "accounts/logout/": Row("/accounts/logout/", SENT_ON, "200 302 200 405 405", "200 302 200 405 405"),
     "admin/": Row("/admin/", CLOSED, HIDDEN, SENT_ON),
+    # A link that opens nothing: the page says so, to everybody.
+    "invitation/<str:secret>/": Row("/invitation/wrong/", *("410 410 410 405 405",) * 3),
+    "admin/users/new/": Row("/admin/users/new/", CLOSED, HIDDEN, OWN_FORM),
+    "admin/users/<int:person_id>/edit/": Row("/admin/users/999999/edit/", CLOSED, HIDDEN, "404 404 404 405 405"),
+    "admin/users/steps/<slug:name>/": Row("/admin/users/steps/remove/", CLOSED, HIDDEN, "302 302 302 405 405"),
     "admin/users/": Row("/admin/users/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/users/export/": Row("/admin/users/export/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/analytics/": Row("/admin/analytics/", CLOSED, HIDDEN, ONLY_SEEN),

@@ -32,11 +32,8 @@ def invite(
 
     Refused: already_member, already_invited, was_removed, unknown_team.
     """
-    email = normalize_email(email)
-    user = User.objects.select_for_update().filter(email=email).first()
-    if user is None:
-        user = User(email=email, status=Status.PENDING, password=make_password(None))
-    elif reason := _why_not_invite(user):
+    user = _found_or_made(normalize_email(email))
+    if reason := _why_not_invite(user):
         raise Refused.of(reason)
     user.name, user.role, user.invited_at = name or user.name, role, now
     user.save()
@@ -45,10 +42,17 @@ def invite(
     return invitations.issue(user, role, actor, now)
 
 
+def _found_or_made(email: str) -> User:
+    """The person with this address, locked. Of two who invite a new address at once, the second finds the first's."""
+    new = User(email=email, status=Status.PENDING, password=make_password(None))
+    User.objects.bulk_create([new], ignore_conflicts=True)
+    return User.objects.select_for_update().get(email=email)
+
+
 def _why_not_invite(user: User) -> str | None:
     if user.status == Status.DELETED:
         return "was_removed"
-    if user.status == Status.PENDING or (user.invited_at and not user.accepted_at):
+    if user.invited_at and not user.accepted_at:
         return "already_invited"
     return "already_member" if user.status == Status.DEACTIVATED or user.has_usable_password() else None
 
@@ -64,12 +68,15 @@ def resend_invitation(actor: User, user_id: int, now: dt.datetime) -> Invitation
 
 @transaction.atomic
 def revoke_invitation(actor: User, user_id: int, now: dt.datetime) -> None:
-    """Ends the invitation. Who is known by nothing else is forgotten at once. Refused: not_invited."""
+    """Ends the invitation, and the role it promised. Who is known by nothing else is forgotten at once.
+
+    Refused: not_invited.
+    """
     user = _locked(user_id)
     _require_open_invitation(user)
     audit.record(actor, Action.INVITATION_REVOKED, person=user)
     invitations.end_open(user, now)
-    user.invited_at = None
+    user.invited_at, user.role = None, Role.USER
     if user.status == Status.PENDING:
         user.status, user.deleted_at = Status.DELETED, now
         _erase(user, now)
@@ -84,13 +91,17 @@ def _require_open_invitation(user: User) -> None:
 @transaction.atomic
 def accept_invitation(secret: str, name: str, password: str, now: dt.datetime) -> User:
     """The person, who may sign in from now on: password set, onboarding completed. Refused: invitation_over."""
-    invitation = invitations.consume(secret, now)
-    user = _locked(invitation.user_id)
+    invitation = invitations.find_open(secret, now)
+    if invitation is None:
+        raise Refused.of("invitation_over")
+    user = _locked(invitation.user_id)  # before the invitation, as everybody who ends one does: else a deadlock
+    invitations.consume(secret, now)
     user.name, user.status = name or user.name, Status.ACTIVE
     user.accepted_at, user.joined_at = now, user.joined_at or now
     user.set_password(password)
     user.save()
     audit.record(user, Action.INVITATION_ACCEPTED, person=user)
+    user.refresh_from_db()  # the database works out whether they are active
     return user
 
 
@@ -103,20 +114,29 @@ def edit_person(
 ) -> User:
     """Writes name, role and teams (the first is primary). `seen` is `version` as the editor saw it.
 
-    Refused: changed_meanwhile, yourself, last_administrator, erased, unknown_team.
+    Refused: changed_meanwhile, wrong_status, yourself, last_administrator, erased, unknown_team.
     """
     _hold_lock_as(actor)
     user = _locked(user_id)
     if version(user) != seen:
         raise Refused.of("changed_meanwhile")
+    if user.status == Status.DELETED:
+        raise Refused.of("wrong_status")
     before = _values(user)
     if role != user.role:
         _change_role(actor, user, role)
     user.name = name
-    user.save()
     _assign(user, team_ids)
-    audit.record(actor, Action.EDITED, person=user, before=before, after=_values(user))
+    after = _values(user)
+    if before != after:
+        user.save()
+    for field, action in _EDITS.items():
+        if before[field] != after[field]:
+            audit.record(actor, action, person=user, before={field: before[field]}, after={field: after[field]})
     return user
+
+
+_EDITS = {"name": Action.EDITED, "role": Action.ROLE_CHANGED, "teams": Action.TEAMS_CHANGED}
 
 
 def version(user: User) -> str:
@@ -128,7 +148,7 @@ def version(user: User) -> str:
 def set_role(actor: User, ids: Collection[int], role: Role) -> int:
     """Gives these people the role and signs them out; returns how many had another. All or nothing."""
     _hold_lock_as(actor)
-    changed = [user for user in _locked_all(ids) if user.role != role]
+    changed = [user for user in _locked_all(ids) if user.role != role and user.status != Status.DELETED]
     for user in changed:
         before = {"role": user.role}
         _change_role(actor, user, role)
@@ -167,6 +187,8 @@ def set_primary_team(actor: User, ids: Collection[int], team_id: int) -> int:
     """Makes this the primary team of these people. Returns how many had another. Refused: unknown_team."""
     changed = 0
     for user in _locked_all(ids):
+        if user.status == Status.DELETED:
+            continue
         before = _values(user)
         others = [pk for pk in _team_ids(user) if pk != team_id]
         _assign(user, [team_id, *others])
@@ -206,13 +228,15 @@ def remove(actor: User, ids: Collection[int], now: dt.datetime) -> int:
 
 @transaction.atomic
 def restore(actor: User, ids: Collection[int], now: dt.datetime) -> int:
-    """Brings removed people back; who never accepted an invitation gets a new one. Returns how many."""
+    """Brings removed people back as they were: who was deactivated still is, and who never accepted an invitation gets
+    a new one. Returns how many.
+    """
     changed = [user for user in _locked_all(ids) if user.status == Status.DELETED]
     for user in changed:
         waiting = user.invited_at is not None and user.accepted_at is None
         unknown = waiting and user.joined_at is None and not user.external_id
-        user.status = Status.PENDING if unknown else Status.ACTIVE
-        user.deleted_at = user.deactivated_at = None
+        user.status = Status.PENDING if unknown else Status.DEACTIVATED if user.deactivated_at else Status.ACTIVE
+        user.deleted_at = None
         user.save()
         audit.record(actor, Action.RESTORED, person=user, after={"status": user.status})
         if waiting:
@@ -242,7 +266,18 @@ def _erase(user: User, now: dt.datetime) -> None:
     user.name, user.erased_at, user.invited_at = audit.ERASED_NAME, now, None
     user.role = Role.USER
     user.set_unusable_password()
+    _forget_sign_in(user)
     end_sessions([user.pk])
+
+
+def _forget_sign_in(user: User) -> None:
+    """What sign-in keeps about a person beside their row: addresses, second factors, linked accounts, sessions."""
+    for relation in User._meta.related_objects:
+        if relation.related_model._meta.app_label in _SIGN_IN_APPS:
+            relation.related_model._default_manager.filter(**{relation.field.name: user}).delete()
+
+
+_SIGN_IN_APPS = ("account", "mfa", "socialaccount", "usersessions")
 
 
 # --- What several actions share -----------------------------------------------------------------------------------
@@ -291,7 +326,8 @@ def _assign(user: User, team_ids: Sequence[int]) -> None:
     known = Team.objects.filter(pk__in=wanted, deleted_at__isnull=True)
     if known.count() != len(wanted):
         raise Refused.of("unknown_team")
-    if wanted == _team_ids(user):
+    held = dict(user.memberships.values_list("team_id", "is_primary"))
+    if held.keys() == set(wanted) and (not wanted or held[wanted[0]]):
         return
     user.memberships.all().delete()
     Membership.objects.bulk_create(

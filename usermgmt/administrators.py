@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
+from django.db.models import Q
 
 from usermgmt.models import Role, Status, User
 
@@ -18,5 +20,10 @@ def hold_lock() -> None:
 
 
 def any_beside(ids: Collection[int]) -> bool:
-    """Whether somebody other than these people is an active administrator. One query; hold the lock."""
-    return User.objects.filter(role=Role.ADMINISTRATOR, status=Status.ACTIVE).exclude(pk__in=ids).exists()
+    """Whether somebody other than these people is an administrator who can sign in. One query; hold the lock.
+
+    Who is known from usage alone, or has not accepted yet, holds the role without being able to use it.
+    """
+    can_sign_in = Q(accepted_at__isnull=False) | ~Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    administrators = User.objects.filter(can_sign_in, role=Role.ADMINISTRATOR, status=Status.ACTIVE)
+    return administrators.exclude(pk__in=ids).exists()

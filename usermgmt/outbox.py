@@ -6,7 +6,7 @@ A mail that a server took and whose answer was lost is sent twice; none is lost.
 from __future__ import annotations
 
 import datetime as dt
-from smtplib import SMTPException
+from smtplib import SMTPDataError, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
 import structlog
 from django.conf import settings
@@ -22,19 +22,27 @@ from usermgmt.models import Invitation, Mail
 GIVE_UP_AFTER = 12  # attempts: about two days
 _FIRST_WAIT = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(hours=6)
+# Errors that say nothing about the next mail.
+_ABOUT_THIS_MAIL = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError, ValueError)
 
 log = structlog.get_logger(__name__)
 
 
 def send_due(now: dt.datetime, limit: int = 200) -> int:
-    """Sends what is due, oldest first; returns how many went out. Several senders share the work."""
+    """Sends what is due, oldest first; returns how many went out. Several senders share the work.
+
+    Stops at a mail server that does not answer: the others would wait for it one after another.
+    """
     sent = 0
     for _number in range(limit):
         with transaction.atomic():
             mail = _next(now)
             if mail is None:
                 break
-            sent += _try(mail, now)
+            answers = _try(mail, now)
+        sent += mail.sent_at is not None
+        if not answers:
+            break
     return sent
 
 
@@ -44,30 +52,44 @@ def _next(now: dt.datetime) -> Mail | None:
 
 
 def _try(mail: Mail, now: dt.datetime) -> bool:
-    mail.attempts += 1
-    try:
-        message = _compose(mail)
-        if message is not None:
-            message.send()
-        mail.sent_at = now
-    except (SMTPException, OSError) as error:
-        mail.last_error = str(error)[:300]
-        wait = min(_FIRST_WAIT * 2 ** (mail.attempts - 1), _LONGEST_WAIT)
-        mail.next_attempt_at = now + wait
-        mail.given_up_at = now if mail.attempts >= GIVE_UP_AFTER else None
-        log.warning("mail_not_sent", mail=mail.pk, attempts=mail.attempts, given_up=mail.given_up_at is not None)
+    """Whether the mail server answers; what became of the mail stands in it."""
+    answers = True
+    if not _is_wanted(mail, now):
+        mail.given_up_at = now
+    else:
+        mail.attempts += 1
+        try:
+            _compose(mail).send()
+            mail.sent_at = now
+        except (SMTPException, OSError, ValueError) as error:
+            _put_off(mail, error, now)
+            answers = isinstance(error, _ABOUT_THIS_MAIL)
     mail.save()
-    return mail.sent_at is not None
+    return answers
 
 
-def _compose(mail: Mail) -> EmailMultiAlternatives | None:
-    """The mail, made now; None if its invitation is over meanwhile."""
+def _put_off(mail: Mail, error: Exception, now: dt.datetime) -> None:
+    mail.last_error = f"{type(error).__name__}: {error}"[:300].replace("\x00", "")
+    mail.next_attempt_at = now + min(_FIRST_WAIT * 2 ** (mail.attempts - 1), _LONGEST_WAIT)
+    mail.given_up_at = now if mail.attempts >= GIVE_UP_AFTER else None
+    log.warning("mail_not_sent", mail=mail.pk, attempts=mail.attempts, given_up=mail.given_up_at is not None)
+
+
+def _is_wanted(mail: Mail, now: dt.datetime) -> bool:
+    """Whether the link it would carry still opens something."""
     invitation = mail.invitation
-    if invitation is None or invitation.revoked_at or invitation.accepted_at:
-        return None
+    return invitation is not None and not (
+        invitation.revoked_at or invitation.accepted_at or invitation.expires_at <= now
+    )
+
+
+def _compose(mail: Mail) -> EmailMultiAlternatives:
+    """The mail, made now, so that its link stands nowhere in the database."""
+    invitation = mail.invitation
+    assert invitation is not None
     with override(mail.language):
         context = {"invitation": invitation, "url": accept_url(invitation), "workspace_name": settings.WORKSPACE_NAME}
-        subject = render_to_string("usermgmt/mail/invitation_subject.txt", context).strip()
+        subject = " ".join(render_to_string("usermgmt/mail/invitation_subject.txt", context).split())
         message = EmailMultiAlternatives(
             subject, render_to_string("usermgmt/mail/invitation.txt", context), to=[invitation.email]
         )

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Max, Prefetch, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet
 
 from usermgmt import actions, queries
 from usermgmt.models import Invitation, Membership, Team, User
@@ -176,6 +176,15 @@ class PeoplePage:
 def filter_teams() -> tuple[Team, ...]:
     """The teams to filter by: all that exist, archived ones too, because people are still in them. One query."""
     return tuple(Team.objects.filter(deleted_at__isnull=True).order_by("name", "pk"))
+
+
+def open_teams(and_these: Sequence[int] = ()) -> list[Team]:
+    """The teams that people can be put into: not archived, or among `and_these`, which they are in already."""
+    return list(
+        Team.objects.filter(Q(archived_at__isnull=True) | Q(pk__in=and_these), deleted_at__isnull=True).order_by(
+            "name", "pk"
+        )
+    )
 
 
 def load(state: ListState, now: dt.datetime, teams: Sequence[Team]) -> PeoplePage:

@@ -1,10 +1,14 @@
-"""The User management tab. For administrators alone, by the default-deny middleware."""
+"""The User management tab, for administrators alone by the default-deny middleware; and the link of an invitation."""
 
 from django.urls import path
 
-from usermgmt.views import people
+from usermgmt.views import invitations, people, people_edit, people_steps
 
 urlpatterns = [
     path("admin/users/", people.page, name="people"),
     path("admin/users/export/", people.export, name="people-export"),
+    path("admin/users/new/", people_edit.add, name="person-add"),
+    path("admin/users/<int:person_id>/edit/", people_edit.edit, name="person-edit"),
+    path("admin/users/steps/<slug:name>/", people_steps.step, name="people-step"),
+    path("invitation/<str:secret>/", invitations.accept, name="accept_invitation"),
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -21,6 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 from usermgmt import people_csv, people_list
 from usermgmt.people_forms import PeopleFilterForm
 from usermgmt.people_list import SORTS, ListState, PeoplePage
+from usermgmt.people_steps import OFFERED
 from usermgmt.queries import Sort, Tab
 
 TEMPLATE = "usermgmt/people.html"
@@ -118,7 +118,7 @@ def _context(shown: PeoplePage) -> dict[str, Any]:
         "next_url": _url(replace(state, page=state.page + 1)) if state.page < shown.pages else "",
         "unfiltered_url": _url(state.unfiltered()),
         "export_url": f"{reverse('people-export')}?{replace(state, page=1).query}".rstrip("?"),
-        "time_zone": settings.REPORTING_TIME_ZONE,
+        "offered": OFFERED[state.tab],
     }
 
 
