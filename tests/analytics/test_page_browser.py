@@ -241,6 +241,37 @@ def test_an_older_answer_never_replaces_a_newer_one(opened: Page) -> None:
     expect(opened.locator("[data-toast]")).to_be_hidden()
 
 
+def test_show_all_changes_the_ranking_alone_and_keeps_the_focus(opened: Page) -> None:
+    now = timezone.now()
+    workspace.fold(*(event(1, now=now, assistant=f"Helper {number}") for number in range(12)), now=now)
+    opened.reload()
+    wait_until_drawn(opened)
+    opened.locator("#teams [data-figure]").evaluate("(canvas) => { canvas.dataset.mark = 'same'; }")
+    opened.locator("#ranking-more").click()
+    expect(opened.locator(".ranking tbody tr")).to_have_count(14)
+    expect(opened.locator("#ranking-more")).to_have_text("Show the first ten")
+    expect(opened.locator("#ranking-more")).to_be_focused()
+    expect(opened.locator("#teams [data-figure]")).to_have_attribute("data-mark", "same")
+    assert opened.url.endswith("?range=last_30_days&assistants=all")
+    expect(opened.locator(".range__refresh [name=assistants]")).to_have_value("all")
+
+
+def test_show_all_that_comes_after_a_new_range_is_dropped(opened: Page) -> None:
+    now = timezone.now()
+    workspace.fold(*(event(1, now=now, assistant=f"Helper {number}") for number in range(12)), now=now)
+    opened.reload()
+    wait_until_drawn(opened)
+    held: list[Route] = []
+    opened.route(re.compile(r"assistants=all"), lambda route: held.append(route))  # noqa: PLW0108 - needs a function
+    opened.locator("#ranking-more").click()
+    choose(opened, "Last 7 days")
+    for route in held:
+        route.continue_()
+    opened.wait_for_timeout(500)
+    expect(opened.locator(".ranking tbody tr")).to_have_count(10)
+    assert opened.url.endswith("?range=last_7_days")
+
+
 def test_a_switched_table_and_an_opened_list_stay_so_over_a_new_range(opened: Page) -> None:
     opened.get_by_role("checkbox", name="Show as table: Token usage per team").check()
     opened.locator("details.unused summary").click()
