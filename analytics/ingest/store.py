@@ -54,10 +54,12 @@ _OUTBOX = (
     "input_tokens, output_tokens, usage_known"
 )
 _COPY = f"COPY incoming_event ({', '.join(COLUMNS)}) FROM STDIN"
+# In key order: two batches with the same events in another order (a retry that overtakes) would deadlock.
 _STORE = f"""
     WITH stored AS (
         INSERT INTO usage_event ({", ".join(COLUMNS)})
         SELECT {", ".join(COLUMNS)} FROM incoming_event
+        ORDER BY user_id, occurred_at, event_key
         ON CONFLICT DO NOTHING
         RETURNING event_key, {_OUTBOX}
     ), outbox AS (
