@@ -134,7 +134,12 @@ _refuse(
 _redis_timeouts = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
 CACHES = {
     # Sign-in limits count here, and sign-in must work without Redis.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"},
+    # Room for many: a full cache throws counters away, and whoever can fill it would be rid of the limits.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
     "report": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
@@ -179,6 +184,19 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "usermgmt.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "usermgmt.second_factor_forms.AuthenticateForm",
+    "reauthenticate": "usermgmt.second_factor_forms.ReauthenticateForm",
+    "activate_totp": "usermgmt.second_factor_forms.ActivateTotpForm",
+    "add_webauthn": "usermgmt.second_factor_forms.AddPasskeyForm",
+    "edit_webauthn": "usermgmt.second_factor_forms.RenamePasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are an administrator's word here, proven by the invitation
+MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after: clocks differ, and people type slowly
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 # How many proxies stand before us: limits per address then count the visitor's address, not the proxy's.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 LOGIN_URL = "account_login"

@@ -28,6 +28,7 @@ ONLY_SEEN = "200 405 200 405 405"
 SENT_ON = "302 302 302 302 302"
 FORM = "200 200 200 200 405"  # a form of allauth; an empty one comes back with its errors
 OWN_FORM = "200 200 200 405 405"
+FORM_SENT_ON = "302 302 302 405 405"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,31 @@ TABLE = {
     "profile/security/": Row("/profile/security/", SENT_ON, ONLY_SEEN, ONLY_SEEN),
     "profile/security/password/": Row("/profile/security/password/", SENT_ON, OWN_FORM, OWN_FORM),
     "profile/security/sessions/end/": Row("/profile/security/sessions/end/", SENT_ON, *("405 404 405 405 405",) * 2),
+    "accounts/second-step/": Row("/accounts/second-step/", *(FORM_SENT_ON,) * 3),
+    "accounts/second-step/cancel/": Row("/accounts/second-step/cancel/", *("405 302 405 405 405",) * 3),
+    "accounts/passkey/options/": Row("/accounts/passkey/options/", *("405 200 405 405 405",) * 3),
+    "accounts/passkey/": Row("/accounts/passkey/", *("405 302 405 405 405",) * 3),
+    # Without a second step of one's own: on to the way of confirming that there is.
+    "accounts/reauthenticate/code/": Row("/accounts/reauthenticate/code/", *(SENT_ON,) * 3),
+    "accounts/reauthenticate/passkey/": Row("/accounts/reauthenticate/passkey/", *(SENT_ON,) * 3),
+    "profile/security/authenticator/": Row("/profile/security/authenticator/", SENT_ON, *(FORM_SENT_ON,) * 2),
+    "profile/security/authenticator/remove/": Row(
+        "/profile/security/authenticator/remove/", SENT_ON, *("404 404 404 405 405",) * 2
+    ),
+    "profile/security/recovery-codes/": Row(
+        "/profile/security/recovery-codes/", SENT_ON, *("404 405 404 405 405",) * 2
+    ),
+    "profile/security/recovery-codes/new/": Row("/profile/security/recovery-codes/new/", SENT_ON, *(FORM_SENT_ON,) * 2),
+    "profile/security/recovery-codes/file/": Row(
+        "/profile/security/recovery-codes/file/", SENT_ON, *("404 405 404 405 405",) * 2
+    ),
+    "profile/security/passkeys/add/": Row("/profile/security/passkeys/add/", SENT_ON, *(FORM_SENT_ON,) * 2),
+    "profile/security/passkeys/<int:pk>/rename/": Row(
+        "/profile/security/passkeys/1/rename/", SENT_ON, *(FORM_SENT_ON,) * 2
+    ),
+    "profile/security/passkeys/<int:pk>/remove/": Row(
+        "/profile/security/passkeys/1/remove/", SENT_ON, *(FORM_SENT_ON,) * 2
+    ),
     "accounts/logout/": Row("/accounts/logout/", SENT_ON, "200 302 200 405 405", "200 302 200 405 405"),
     "admin/": Row("/admin/", CLOSED, HIDDEN, SENT_ON),
     # A link that opens nothing: the page says so, to everybody.

@@ -37,6 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         "email_password_mismatch": _("This email address and password do not belong together."),
         "incorrect_password": _("This is not your password."),
         "enter_current_password": _("This is not your password."),
+        "rate_limited": _("Too many attempts. Wait a few minutes, then try again."),
         "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
     }
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from usermgmt import sessions
+from usermgmt import second_factor, sessions
 from usermgmt.models import User
 
 _OTHERS = "others"
@@ -27,6 +27,7 @@ def security(request: HttpRequest) -> HttpResponse:
         "usermgmt/profile/security.html",
         {
             "person": person,
+            "methods": second_factor.methods_of(person),
             "sessions": sessions.open_sessions(person, timezone.now(), request.session.session_key),
         },
     )
