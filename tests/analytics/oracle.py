@@ -140,22 +140,29 @@ def _daily_user(events: list[Event], zone: ZoneInfo) -> Table:
     return {k: (*measures(group), first_value_at(group), last_active_at(group)) for k, group in days.items()}
 
 
+def _requests_by_person(events: list[Event]) -> dict[int, list[Event]]:
+    people: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.user_id != 0 and event.requests > 0:
+            people[event.user_id].append(event)
+    return people
+
+
 def _transitions(events: list[Event], zone: ZoneInfo) -> Table:
     people: dict[tuple[dt.date, dt.date], int] = defaultdict(int)
-    for user_id in active_people(events):
+    for own in _requests_by_person(events).values():
         previous = NEVER_BEFORE
-        for day in sorted({e.day(zone) for e in events if e.user_id == user_id and e.requests > 0}):
+        for day in sorted({event.day(zone) for event in own}):
             people[day, previous] += 1
             previous = day
     return {k: (count,) for k, count in people.items()}
 
 
 def _person_activity(events: list[Event], zone: ZoneInfo) -> Table:
-    table: Table = {}
-    for user_id in active_people(events):
-        own = [e for e in events if e.user_id == user_id and e.requests > 0]
-        table[user_id,] = (first_value_at(own), last_active_at(own), max(e.day(zone) for e in own))
-    return table
+    return {
+        (user_id,): (first_value_at(own), last_active_at(own), max(event.day(zone) for event in own))
+        for user_id, own in _requests_by_person(events).items()
+    }
 
 
 # --- Figures of a range -------------------------------------------------------------------------------------------
@@ -178,14 +185,14 @@ def first_value(
     joined: Mapping[int, dt.datetime], events: Iterable[Event], days: set[dt.date], zone: ZoneInfo, now: dt.datetime
 ) -> FirstValue:
     """Of the people who joined on `days`: how long they took to their first successful request in all time."""
-    seen = list(events)
+    requests = _requests_by_person(list(events))
     buckets = dict.fromkeys((*BUCKETS, "Never"), 0)
     seconds: list[float] = []
     never = {True: 0, False: 0}
     for user_id, joined_at in joined.items():
         if joined_at.astimezone(zone).date() not in days:
             continue
-        value_at = first_value_at(e for e in seen if e.user_id == user_id)
+        value_at = first_value_at(requests.get(user_id, ()))
         if value_at is None:
             buckets["Never"] += 1
             never[now - joined_at < 7 * DAY] += 1

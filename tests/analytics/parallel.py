@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 T = TypeVar("T")
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 class Threads:
