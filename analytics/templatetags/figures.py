@@ -140,11 +140,6 @@ def day(value: dt.date) -> str:
 @register.filter
 def weekday_year(value: dt.date) -> str:
     """Sat 24 Oct 2026."""
-    return _weekday_year(value, get_language())
-
-
-@lru_cache(maxsize=4_000)  # ten years: the table of a year would spend a quarter of the page's time on its dates
-def _weekday_year(value: dt.date, _language: str | None) -> str:
     return _written(value, pgettext("date format: weekday, day, month, year", "D j M Y"), get_language())
 
 
