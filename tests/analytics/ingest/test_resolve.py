@@ -172,8 +172,10 @@ def until_waiting(number: int) -> None:
     def waiting() -> int:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
-                "WHERE NOT granted AND locktype = 'transactionid' AND datname = current_database()"
+                # Not pg_stat_activity, of which a transaction sees one snapshot only.
+                "SELECT count(DISTINCT pid) FROM pg_locks waiting JOIN pg_locks held USING (pid) "
+                "WHERE NOT waiting.granted AND waiting.locktype = 'transactionid' "
+                "AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
             (count,) = cursor.fetchone()
         return int(count)
