@@ -6,8 +6,9 @@ Excel reads it as UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import cache
 
 from django.utils.translation import gettext as _
 
@@ -47,7 +48,7 @@ def filename(variant: Variant, days: DayRange) -> str:
 
 def usage_csv(days: DayRange) -> Iterator[str]:
     """One line per day × team × kind × assistant or workflow. No row cap."""
-    return csv_cells.pieces(USAGE_COLUMNS, map(_usage_line, exports.usage_rows(days)))
+    return csv_cells.pieces(USAGE_COLUMNS, _usage_lines(exports.usage_rows(days)))
 
 
 def users_csv(days: DayRange) -> Iterator[str]:
@@ -64,28 +65,28 @@ _KIND_NAMES = {kind.value: kind.label for kind in Kind}
 _NOUNS = {Kind.ASSISTANT.value: Noun.ASSISTANT, Kind.WORKFLOW.value: Noun.WORKFLOW}
 
 
-def _usage_line(row: exports.UsageRow) -> tuple[Cell, ...]:
-    team = Named(id=row.team_id, name=row.team, deleted=row.team_deleted)
-    return (
-        row.day,
-        row.team_id or None,
-        label(team, Noun.TEAM),
-        _KIND_NAMES[row.kind],
-        row.item_id or None,
-        _item(row),
-        row.requests,
-        row.failed_requests,
-        row.input_tokens,
-        row.output_tokens,
-        row.input_tokens + row.output_tokens,
-        row.calls_without_usage,
-    )
+def _usage_lines(rows: Iterable[exports.UsageRow]) -> Iterator[tuple[Cell, ...]]:
+    shown = cache(_shown)  # the same few names stand on every day
+    for row in rows:
+        yield (
+            row.day,
+            row.team_id or None,
+            shown(Noun.TEAM, row.team_id, row.team, row.team_deleted),
+            _KIND_NAMES[row.kind],
+            row.item_id or None,
+            shown(_NOUNS.get(row.kind), row.item_id, row.item, row.item_deleted),
+            row.requests,
+            row.failed_requests,
+            row.input_tokens,
+            row.output_tokens,
+            row.input_tokens + row.output_tokens,
+            row.calls_without_usage,
+        )
 
 
-def _item(row: exports.UsageRow) -> str:
-    if row.kind not in _NOUNS:
-        return ""
-    return label(Named(id=row.item_id, name=row.item, deleted=row.item_deleted), _NOUNS[row.kind])
+def _shown(noun: Noun | None, pk: int, name: str, deleted: bool) -> str:
+    """The whole name; a chat has no item to name."""
+    return label(Named(id=pk, name=name, deleted=deleted), noun) if noun else ""
 
 
 def _person_line(row: exports.PersonRow) -> tuple[Cell, ...]:
