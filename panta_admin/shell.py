@@ -17,16 +17,17 @@ from django_stubs_ext import StrPromise
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A page of the Admin Panel that has a tab; `route` is the name of its URL."""
+    """A page of the Admin Panel that has a tab; `route` is the name of its URL, `beside` of those that belong to it."""
 
     route: str
     label: StrPromise
+    beside: tuple[str, ...] = ()
 
 
 # The tabs, in their order: one line for each that is built.
 SECTIONS = (
     Section("analytics", _("Analytics")),
-    Section("people", _("User management")),
+    Section("people", _("User management"), beside=("audit",)),
     Section("teams", _("Teams")),
 )
 
@@ -83,11 +84,11 @@ class Shell:
 
     @cached_property
     def tabs(self) -> list[Tab]:
-        urls = [reverse(section.route) for section in SECTIONS]
-        return [
-            Tab(section.label, url, self._request.path.startswith(url))
-            for section, url in zip(SECTIONS, urls, strict=True)
-        ]
+        return [self._tab(section) for section in SECTIONS]
+
+    def _tab(self, section: Section) -> Tab:
+        urls = tuple(map(reverse, (section.route, *section.beside)))
+        return Tab(section.label, urls[0], self._request.path.startswith(urls))
 
     @cached_property
     def in_admin(self) -> bool:

@@ -138,6 +138,13 @@ TABLE = {
         )
         for step in ("add", "remove")
     },
+    "admin/audit/": Row("/admin/audit/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/audit/export/": Row("/admin/audit/export/", CLOSED, HIDDEN, ONLY_SEEN),
+    # A person who does not exist. Before anything else, ending sessions asks for the password again.
+    "admin/users/<int:user_id>/": Row("/admin/users/987654321/", CLOSED, HIDDEN, "404 405 404 405 405"),
+    "admin/users/<int:user_id>/sessions/end/": Row(
+        "/admin/users/987654321/sessions/end/", CLOSED, HIDDEN, "405 302 405 405 405"
+    ),
     "admin/analytics/export/<slug:variant>/": Row("/admin/analytics/export/usage/", CLOSED, HIDDEN, ONLY_SEEN),
 }
 UNKNOWN = Row(NOWHERE, CLOSED, HIDDEN, HIDDEN)

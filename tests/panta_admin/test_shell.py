@@ -47,7 +47,11 @@ def test_home_has_no_tabs(administrator: Actor) -> None:
 
 
 def test_only_built_tabs_are_shown(administrator: Actor) -> None:
-    assert [tab.get_text(strip=True) for tab in soup(administrator, ANALYTICS).select(".tabs a")] == ["Analytics", "User management", "Teams"]
+    assert [tab.get_text(strip=True) for tab in soup(administrator, ANALYTICS).select(".tabs a")] == [
+        "Analytics",
+        "User management",
+        "Teams",
+    ]
 
 
 def test_the_workspace_has_its_name(administrator: Actor, settings: Any) -> None:

@@ -57,7 +57,7 @@ def test_cards_tell_name_description_members_and_primaries_with_archived_ones_ap
     Team.objects.create(key="Old", name="Old", archived_at=NOW)
     Team.objects.create(key="Gone", name="Gone", deleted_at=NOW)
     page = soup(administrator.get(TEAMS))
-    assert [text(card) for card in page.select("section[aria-label='Teams in use'] .team-card")] == [
+    assert [text(card) for card in page.select("section[aria-labelledby=in-use-title] .team-card")] == [
         "Sales Sells 2 members primary team of 1"
     ]
     assert [text(card) for card in page.select("section[aria-labelledby=archived-title] .team-card")] == [

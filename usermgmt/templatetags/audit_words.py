@@ -1,0 +1,11 @@
+"""How entries of the audit log are read: the action in words, and what changed, field by field."""
+
+from __future__ import annotations
+
+from django import template
+
+from usermgmt import audit_log
+
+register = template.Library()
+register.filter("changes", audit_log.changes)
+register.filter("action_label", audit_log.action_label)
