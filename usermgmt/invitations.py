@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db.models import F
@@ -18,13 +19,33 @@ from usermgmt.models import Invitation, Mail, MailKind, Role, Status, User
 from usermgmt.refusals import Refused
 
 LIFETIME = dt.timedelta(days=7)
+CHUNK = 2_000
 
 
 def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invitation:
     """A new open invitation and its mail in the outbox; those open before end. In the caller's transaction."""
     end_open(user, now)
+    invitation = _made(user, role, actor, now)
+    invitation.save()
+    Mail.objects.create(
+        kind=MailKind.INVITATION, invitation=invitation, language=settings.LANGUAGE_CODE, next_attempt_at=now
+    )
+    return invitation
+
+
+def issue_all(people: Sequence[User], actor: User | None, now: dt.datetime) -> None:
+    """`issue` for many at once, each with the role they have. None of them may have an open invitation."""
+    made = [_made(user, Role(user.role), actor, now) for user in people]
+    Invitation.objects.bulk_create(made, batch_size=CHUNK)
+    language = settings.LANGUAGE_CODE
+    mails = [Mail(kind=MailKind.INVITATION, invitation=one, language=language, next_attempt_at=now) for one in made]
+    Mail.objects.bulk_create(mails, batch_size=CHUNK)
+
+
+def _made(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invitation:
+    """An open invitation, not stored yet."""
     nonce = secrets.token_bytes(32)
-    invitation = Invitation.objects.create(
+    return Invitation(
         user=user,
         email=user.email or "",
         role=role,
@@ -33,8 +54,6 @@ def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invit
         invited_by=actor,
         expires_at=now + LIFETIME,
     )
-    Mail.objects.create(kind=MailKind.INVITATION, invitation=invitation, language=settings.LANGUAGE_CODE)
-    return invitation
 
 
 def end_open(user: User, now: dt.datetime) -> int:

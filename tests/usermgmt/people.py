@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import count
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 
@@ -17,10 +18,10 @@ HASHED = make_password(PASSWORD)  # making one is slow on purpose
 _numbers = count(1)
 
 
-def person(name: str = "", *, teams: tuple[str, ...] = (), **fields: object) -> User:
+def person(name: str = "", *, teams: tuple[str, ...] = (), **fields: Any) -> User:
     """Somebody active who joined 60 days ago and may sign in; the first team is primary."""
     number = next(_numbers)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "email": f"person{number}@example.com",
         "name": name or f"Person {number:03}",
         "password": HASHED,
@@ -32,11 +33,11 @@ def person(name: str = "", *, teams: tuple[str, ...] = (), **fields: object) -> 
     return user
 
 
-def team(name: str, **fields: object) -> Team:
+def team(name: str, **fields: Any) -> Team:
     return Team.objects.get_or_create(key=name, defaults={"name": name, **fields})[0]
 
 
-def administrator(name: str = "", **fields: object) -> User:
+def administrator(name: str = "", **fields: Any) -> User:
     return person(name, role=Role.ADMINISTRATOR, **fields)
 
 
@@ -50,7 +51,7 @@ def token_of(user: User) -> str:
     return invitations.token(user.invitations.get(accepted_at__isnull=True, revoked_at__isnull=True))
 
 
-def deleted(name: str = "", *, days_ago: float = 1, **fields: object) -> User:
+def deleted(name: str = "", *, days_ago: float = 1, **fields: Any) -> User:
     return person(name, status=Status.DELETED, deleted_at=NOW - dt.timedelta(days=days_ago), **fields)
 
 

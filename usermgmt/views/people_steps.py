@@ -26,7 +26,7 @@ from usermgmt.refusals import Refused
 from usermgmt.views.password import require_password
 
 TEMPLATE = "usermgmt/people_step.html"
-MOST_PEOPLE = 1_000
+MOST_PEOPLE = 500
 CONFLICT = 409
 
 
