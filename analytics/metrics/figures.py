@@ -90,7 +90,8 @@ class TimeToFirstValue:
     """People who joined in the range, by how long they took to their first successful request.
 
     `included` = people who joined in the range = sum of `buckets`; `reached` = those not in NEVER.
-    `never_recent` joined less than 7 days ago, `never_old` 7 days or more.
+    `never_recent` joined less than 7 days ago, `never_old` 7 days or more. `never_listed`: those of both whom User
+    management lists, because they have not been removed since.
     """
 
     buckets: dict[Bucket, int]
@@ -100,3 +101,4 @@ class TimeToFirstValue:
     never_recent: int
     never_old: int
     unknown_joined: int
+    never_listed: int = 0

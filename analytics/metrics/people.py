@@ -82,7 +82,7 @@ def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknow
         cursor.execute(
             f"""
             WITH joined AS MATERIALIZED (  -- else every count below would work out the seconds anew
-                SELECT p.joined_at, CASE WHEN a.first_value_at IS NOT NULL
+                SELECT p.joined_at, p.status, CASE WHEN a.first_value_at IS NOT NULL
                     THEN date_part('epoch', GREATEST(a.first_value_at, p.joined_at) - p.joined_at)
                 END AS seconds
                 FROM person p LEFT JOIN person_activity a ON a.user_id = p.id
@@ -91,12 +91,13 @@ def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknow
             SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds),
                 count(*) FILTER (WHERE seconds IS NULL AND joined_at > %(recent)s),
                 count(*) FILTER (WHERE seconds IS NULL AND joined_at <= %(recent)s),
+                count(*) FILTER (WHERE seconds IS NULL AND status IN ('active', 'deactivated')),
                 {buckets}
             FROM joined
             """,
             {"start": start, "end": end, "recent": now - RECENT},
         )
-        median, never_recent, never_old, *counts = cursor.fetchone()
+        median, never_recent, never_old, never_listed, *counts = cursor.fetchone()
     reached = sum(counts)
     never = never_recent + never_old
     return TimeToFirstValue(
@@ -107,4 +108,5 @@ def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknow
         never_recent=never_recent,
         never_old=never_old,
         unknown_joined=unknown_joined,
+        never_listed=never_listed,
     )
