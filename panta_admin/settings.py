@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "django_htmx",
     "template_partials",
@@ -200,6 +201,36 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are an administrator's word here, proven by the invitation
 MFA_TOTP_TOLERANCE = 1  # periods of 30 s before and after: clocks differ, and people type slowly
 MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
+# OpenID Connect: without an issuer, sign-on is nowhere shown. The issuer is part of whom an account belongs to:
+# after a change of provider nobody gets in by a `sub` that meant somebody else.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="") or "Single sign-on"
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+_issuer = urlsplit(OIDC_ISSUER)
+_refuse(
+    bool(OIDC_ISSUER) and _issuer.scheme != "https" and _issuer.hostname not in ("localhost", "127.0.0.1", "::1"),
+    "OIDC_ISSUER must begin with https://.",
+)
+_refuse(len(OIDC_ISSUER) > 200, "OIDC_ISSUER is longer than 200 characters.")
+_refuse(bool(OIDC_ISSUER) and not OIDC_CLIENT_ID, "Set OIDC_CLIENT_ID to the client that the provider knows us by.")
+SOCIALACCOUNT_ADAPTER = "usermgmt.sign_on.SignOnAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "sign_on": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": OIDC_ISSUER.rstrip("/"),
+                "name": OIDC_NAME,
+                "client_id": OIDC_CLIENT_ID,
+                "secret": OIDC_CLIENT_SECRET,
+                "settings": {"server_url": OIDC_ISSUER.rstrip("/"), "fetch_userinfo": False},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
 # How many proxies stand before us: limits per address then count the visitor's address, not the proxy's.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 LOGIN_URL = "account_login"

@@ -14,6 +14,8 @@ from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrPromise
 
+from usermgmt import sign_on
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -72,6 +74,11 @@ class Shell:
         if user is None or not user.is_authenticated:
             return None
         return Person(str(user), user.email or "")
+
+    @property
+    def sign_on_name(self) -> str:
+        """What the OpenID Connect provider is called; "" without one."""
+        return sign_on.name()
 
     @property
     def theme(self) -> str:

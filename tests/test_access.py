@@ -75,6 +75,15 @@ TABLE = {
     "profile/security/": Row("/profile/security/", SENT_ON, ONLY_SEEN, ONLY_SEEN),
     "profile/security/password/": Row("/profile/security/password/", SENT_ON, OWN_FORM, OWN_FORM),
     "profile/security/sessions/end/": Row("/profile/security/sessions/end/", SENT_ON, *("405 404 405 405 405",) * 2),
+    # Sign-on is not configured here: nobody can tell whether it could be.
+    "accounts/sign-on/": Row("/accounts/sign-on/", *("405 404 405 405 405",) * 3),
+    "accounts/sign-on/callback/": Row("/accounts/sign-on/callback/", *("404 405 404 405 405",) * 3),
+    "profile/security/sign-on/connect/": Row(
+        "/profile/security/sign-on/connect/", SENT_ON, *("405 302 405 405 405",) * 2
+    ),
+    "profile/security/sign-on/disconnect/": Row(
+        "/profile/security/sign-on/disconnect/", SENT_ON, *("405 302 405 405 405",) * 2
+    ),
     "accounts/second-step/": Row("/accounts/second-step/", *(FORM_SENT_ON,) * 3),
     "accounts/second-step/cancel/": Row("/accounts/second-step/cancel/", *("405 302 405 405 405",) * 3),
     "accounts/passkey/options/": Row("/accounts/passkey/options/", *("405 200 405 405 405",) * 3),

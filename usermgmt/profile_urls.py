@@ -3,7 +3,7 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from usermgmt.views import profile, second_factor, security
+from usermgmt.views import profile, second_factor, security, sign_on
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", profile.own_profile, name="profile"),
@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("security/", security.security, name="security"),
     path("security/password/", security.change_password, name="account_change_password"),
     path("security/sessions/end/", security.end_session, name="end_session"),
+    path("security/sign-on/connect/", sign_on.connect, name="sign_on_connect"),
+    path("security/sign-on/disconnect/", sign_on.disconnect, name="sign_on_disconnect"),
     path("security/authenticator/", second_factor.activate_totp, name="mfa_activate_totp"),
     path("security/authenticator/remove/", second_factor.deactivate_totp, name="mfa_deactivate_totp"),
     path("security/recovery-codes/", second_factor.recovery_codes, name="mfa_view_recovery_codes"),

@@ -8,7 +8,7 @@ from allauth.mfa.webauthn import views as passkey_views
 from django.urls import path, re_path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from usermgmt.views import second_step
+from usermgmt.views import second_step, sign_on
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", views.login, name="account_login"),
@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reauthenticate/passkey/", passkey_views.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path("second-step/", second_step.authenticate, name="mfa_authenticate"),
     path("second-step/cancel/", second_step.cancel, name="cancel_second_step"),
+    path("sign-on/", sign_on.start, name="sign_on"),
+    path("sign-on/callback/", sign_on.callback, name="sign_on_callback"),
     path("passkey/", second_step.sign_in_with_passkey, name="mfa_login_webauthn"),
     path("passkey/options/", second_step.passkey_options, name="passkey_options"),
     path("password/reset/", views.password_reset, name="account_reset_password"),

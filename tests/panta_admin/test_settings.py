@@ -54,6 +54,8 @@ def test_a_complete_environment_is_accepted() -> None:
         ({"REDIS_URL": "rediss://redis.example.com:6379/0"}, "without a password"),
         ({"REDIS_URL": "redis://10.0.0.5:6379/0"}, "without a password"),
         ({"REDIS_URL": "amqp://localhost"}, "must begin with redis://"),
+        ({"OIDC_ISSUER": "http://id.example.com", "OIDC_CLIENT_ID": "panel"}, "must begin with https://"),
+        ({"OIDC_ISSUER": "https://id.example.com"}, "Set OIDC_CLIENT_ID"),
         ({"REPORTING_TIME_ZONE": "Mars/Olympus_Mons"}, "Mars/Olympus_Mons"),
     ],
 )
@@ -66,6 +68,13 @@ def test_a_dangerous_environment_stops_the_start(changes: dict[str, str | None],
 @pytest.mark.parametrize("url", ["redis://localhost:6379/0", "redis://127.0.0.1/0", "redis://[::1]/0", "unix:///run/r"])
 def test_redis_on_this_machine_needs_no_password(url: str) -> None:
     assert load(REDIS_URL=url).stdout.strip() == "loaded"
+
+
+def test_sign_on_is_there_once_an_issuer_is_set() -> None:
+    apps = "[(a['provider_id'], a['name']) for a in settings.SOCIALACCOUNT_PROVIDERS['sign_on']['APPS']]"
+    assert load(apps).stdout.strip() == "[]"
+    result = load(apps, OIDC_ISSUER="https://id.example.com/", OIDC_CLIENT_ID="panel", OIDC_NAME="Acme ID")
+    assert result.stdout.strip() == "[('https://id.example.com', 'Acme ID')]"
 
 
 def test_celery_gets_a_unix_socket_in_its_own_spelling() -> None:

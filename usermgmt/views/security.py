@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from usermgmt import second_factor, sessions
+from usermgmt import second_factor, sessions, sign_on
 from usermgmt.models import User
 
 _OTHERS = "others"
@@ -27,6 +27,9 @@ def security(request: HttpRequest) -> HttpResponse:
         "usermgmt/profile/security.html",
         {
             "person": person,
+            "provider": sign_on.name(),
+            "connection": sign_on.connection_of(person),
+            "may_disconnect": sign_on.may_disconnect(person),
             "methods": second_factor.methods_of(person),
             "sessions": sessions.open_sessions(person, timezone.now(), request.session.session_key),
         },
