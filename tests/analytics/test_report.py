@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from analytics import report
@@ -296,7 +297,9 @@ def test_a_fold_that_commits_between_two_queries_is_in_the_report_whole(at: int)
     with connection.execute_wrapper(Interruption(at, lambda: workspace.fold(*newcomer))):
         shown = report.load(MARCH, NOW, state)
     assert_of_one_version(shown)
-    assert shown == load()
+    with CaptureQueriesContext(connection) as asked:
+        assert shown == load()
+    assert len(asked) == 1  # the state: the report stands in the cache under the version that it is of
     assert team in {item.name for item in shown.teams}
 
 

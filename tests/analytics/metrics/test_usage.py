@@ -257,6 +257,7 @@ def test_unused_assistants_are_live_older_than_thirty_days_and_without_a_request
         "archived": {"archived_at": NOW},
         "deleted": {"deleted_at": NOW},
         "archived but previewed": {"archived_at": NOW},
+        "deleted but previewed": {"deleted_at": NOW},
     }
     ids = {
         name: Assistant.objects.create(key=name, name=name, **{"created_at": old, **marks}).pk
@@ -275,6 +276,7 @@ def test_unused_assistants_are_live_older_than_thirty_days_and_without_a_request
             used("used after", 13),
             used("preview only", 10, requests=0),
             used("archived but previewed", 10, requests=0),
+            used("deleted but previewed", 10, requests=0),
             used("used", 12),
         ]
     )
@@ -285,7 +287,7 @@ def test_unused_assistants_are_live_older_than_thirty_days_and_without_a_request
         ("used before", dt.date(2026, 3, 8)),
         ("used after", dt.date(2026, 3, 13)),
     ]
-    assert {a.name for a in used_ones} == {"used", "preview only", "archived but previewed"}
+    assert {a.name for a in used_ones} == {"used", "preview only", "archived but previewed", "deleted but previewed"}
 
 
 def test_usage_of_an_assistant_that_is_in_no_catalogue_is_counted_and_never_called_unused() -> None:

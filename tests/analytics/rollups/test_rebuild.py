@@ -10,7 +10,7 @@ from hypothesis import given
 
 from analytics.rollups import state
 from analytics.rollups.fold import fold_pending
-from analytics.rollups.rebuild import rebuild_all
+from analytics.rollups.rebuild import SLICE, rebuild_all
 from tests.analytics import tables
 from tests.analytics.oracle import Event
 from tests.analytics.streams import SPECIAL_DAYS, ZONES, Stream, examples, streams, zones
@@ -48,6 +48,16 @@ def test_every_hour_of_special_days_falls_into_the_days_of_each_zone(name: str) 
     tables.store(sent)
     rebuild_all(ZoneInfo(name))
     tables.assert_equal_oracle(sent, ZoneInfo(name))
+
+
+def test_events_on_both_sides_of_every_cut_between_two_slices_are_read_once() -> None:
+    first, tick = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.timedelta(microseconds=1)
+    cuts = [first + n * SLICE for n in range(4)]
+    sent = [Event(str(at), at, user_id=1) for cut in cuts for at in (cut - tick, cut, cut + tick) if at >= first]
+    tables.empty(UTC)
+    tables.store(sent)
+    assert rebuild_all(UTC) == 11
+    tables.assert_equal_oracle(sent, UTC)
 
 
 def test_a_rebuild_brings_back_lost_rows_of_every_table_and_moves_the_version() -> None:

@@ -86,6 +86,17 @@ def _one_more(column: str) -> str:
     return "interval '1 s'" if column.endswith("_at") else "1"
 
 
+def test_a_value_that_was_lost_is_a_difference_too() -> None:
+    """NULL is neither equal nor unequal to anything."""
+    day = tables.execute("SELECT min(day) FROM daily_user WHERE day >= %s AND first_value_at IS NOT NULL", FIRST)[0][0]
+    lost = tables.execute(
+        "UPDATE daily_user SET first_value_at = NULL WHERE day = %s AND first_value_at > %s RETURNING 1", day, day
+    )
+    tables.execute("UPDATE person_activity SET first_value_at = NULL WHERE user_id = 1")
+    assert reconcile(DAYS) == {"daily_user": len(lost), "person_activity": 1}
+    tables.assert_equal_oracle(EVENTS, KATHMANDU)
+
+
 def test_damage_outside_the_days_is_left_to_those_who_ask_for_them() -> None:
     tables.execute("DELETE FROM daily_team WHERE day = %s", FIRST - dt.timedelta(days=1))
     assert "daily_team" not in reconcile(DAYS)
