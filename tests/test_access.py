@@ -149,6 +149,9 @@ TABLE = {
     },
     "admin/audit/": Row("/admin/audit/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/audit/export/": Row("/admin/audit/export/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/users/<int:user_id>/second-step/reset/": Row(
+        "/admin/users/987654321/second-step/reset/", CLOSED, HIDDEN, "405 302 405 405 405"
+    ),
     # A person who does not exist. Before anything else, ending sessions asks for the password again.
     "admin/users/<int:user_id>/": Row("/admin/users/987654321/", CLOSED, HIDDEN, "404 405 404 405 405"),
     "admin/users/<int:user_id>/sessions/end/": Row(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usermgmt.views import audit, person, teams
+from usermgmt.views import audit, person, second_factor, teams
 
 urlpatterns = [
     path("admin/teams/", teams.teams, name="teams"),
@@ -17,4 +17,5 @@ urlpatterns = [
     path("admin/audit/export/", audit.export, name="audit-export"),
     path("admin/users/<int:user_id>/", person.page, name="person"),
     path("admin/users/<int:user_id>/sessions/end/", person.end_sessions, name="person-sessions-end"),
+    path("admin/users/<int:user_id>/second-step/reset/", second_factor.reset, name="person-second-step-reset"),
 ]

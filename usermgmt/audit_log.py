@@ -191,6 +191,7 @@ _FIELDS: dict[str, Promise] = {
     "status": pgettext_lazy("of a person", "Status"),
     "teams": gettext_lazy("Teams"),
     "team": gettext_lazy("Team"),
+    "second_step": gettext_lazy("Two-step sign-in"),
     "description": gettext_lazy("Description"),
     "color": gettext_lazy("Colour"),
     "created": pgettext_lazy("people in an import", "Created"),
@@ -200,6 +201,7 @@ _CHOICES: dict[str, dict[str, Any]] = {
     "role": dict(Role.choices),
     "status": dict(Status.choices),
     "color": dict(TeamColor.choices),
+    "second_step": {"on": gettext_lazy("On"), "off": gettext_lazy("Off")},
 }
 
 

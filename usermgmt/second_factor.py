@@ -17,11 +17,14 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from qrcode.main import QRCode
 
-from usermgmt.models import User
+from usermgmt import audit
+from usermgmt.models import Action, User
+from usermgmt.sessions import end_sessions
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +105,21 @@ def methods_of(user: User) -> Methods:
         else:
             passkeys.append(_passkey(row))
     return Methods(since, tuple(passkeys), left)
+
+
+@transaction.atomic
+def reset(actor: User, user_id: int) -> User | None:
+    """Takes away somebody's authenticator app, passkeys and recovery codes, for who has lost them, and ends their
+    sessions: the password opens the next one, and they set up a second step anew. The person; None where there was
+    nothing to take away. Raises User.DoesNotExist.
+    """
+    user = User.objects.select_for_update().get(pk=user_id, erased_at__isnull=True)
+    deleted, _tables = Authenticator.objects.filter(user_id=user.pk).delete()
+    if not deleted:
+        return None
+    end_sessions([user.pk])
+    audit.record(actor, Action.EDITED, person=user, before={"second_step": "on"}, after={"second_step": "off"})
+    return user
 
 
 def _passkey(row: Authenticator) -> Passkey:

@@ -22,7 +22,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests.cast import NOW, Actor, create_administrator, create_member
 from usermgmt import adapter
-from usermgmt.models import Status, User
+from usermgmt.models import AuditEntry, Status, User
 from usermgmt.second_factor import methods_of, qr_code
 from usermgmt.sessions import end_sessions
 
@@ -366,3 +366,52 @@ def test_a_code_confirms_as_well_as_the_password(max_: User, clock: time_machine
     response = here.post("/accounts/reauthenticate/code/", {"code": code_of(secret), "next": CODES})
     assert response.headers["Location"] == CODES
     assert here.get(CODES).status_code == 200
+
+
+# --- Reset by an administrator --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ada() -> Actor:
+    return signed_in(with_password(create_administrator()))
+
+
+def reset_of(user: User) -> str:
+    return f"/admin/users/{user.pk}/second-step/reset/"
+
+
+def test_an_administrator_resets_the_second_step_of_who_lost_it(max_: User, ada: Actor) -> None:
+    here, _secret = enrolled(max_)
+    assert reset_of(max_) in content(ada.get(f"/admin/users/{max_.pk}/"))
+    assert ada.post(reset_of(max_)).headers["Location"].startswith("/accounts/reauthenticate/")
+    assert Authenticator.objects.filter(user=max_).exists()
+    confirm_password(ada)
+    assert "Two-step sign-in is reset." in content(ada.post(reset_of(max_), follow=True))
+    assert not Authenticator.objects.filter(user=max_).exists()
+    assert not is_signed_in(here)
+    signed_in(max_)
+    entry = AuditEntry.objects.get(person_id=max_.pk)
+    assert (entry.before, entry.after) == ({"second_step": "on"}, {"second_step": "off"})
+    adapter._mailer.submit(int).result()
+    assert mail.outbox[-1].to == ["max@example.com"]
+    assert reset_of(max_) not in content(ada.get(f"/admin/users/{max_.pk}/"))
+
+
+def test_resetting_nothing_ends_no_session_and_leaves_no_trace(max_: User, ada: Actor) -> None:
+    here = signed_in(max_)
+    confirm_password(ada)
+    ada.post(reset_of(max_))
+    assert is_signed_in(here)
+    assert not AuditEntry.objects.exists()
+    adapter._mailer.submit(int).result()
+    assert mail.outbox == []
+
+
+def test_nobody_resets_their_own_or_a_strangers(max_: User, ada: Actor) -> None:
+    confirm_password(ada)
+    assert ada.user is not None
+    assert ada.post(reset_of(ada.user)).headers["Location"] == "/profile/security/"
+    assert ada.post("/admin/users/987654321/second-step/reset/").status_code == 404
+    member, _secret = enrolled(max_)
+    assert member.post(reset_of(max_)).status_code == 404
+    assert Authenticator.objects.filter(user=max_).exists()

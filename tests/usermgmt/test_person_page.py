@@ -109,7 +109,7 @@ def test_ways_to_sign_in_are_named_and_no_secret_is(administrator: Actor, mika: 
     for name in ("Key", "Phone"):
         Authenticator.objects.create(user=mika, type=Authenticator.Type.WEBAUTHN, data={"name": name, "credential": {}})
     response = administrator.get(path(mika))
-    assert card(soup(response), "sign-in") == (
+    assert card(soup(response), "sign-in").startswith(
         "Sign-in Password Set Authenticator app On Passkeys 2 Recovery codes Made"
     )
     assert b"canary" not in response.content

@@ -6,16 +6,40 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter as get_account_adapter
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.recovery_codes import views as recovery_views
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, EditWebAuthnView, RemoveWebAuthnView
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from usermgmt import second_factor
+from usermgmt.models import User
+from usermgmt.views.password import require_password
 
 SECURITY = reverse_lazy("security")
+
+
+@require_POST
+def reset(request: HttpRequest, user_id: int) -> HttpResponse:
+    """An administrator's way to help somebody who has lost phone, key and codes."""
+    require_password(request)
+    assert isinstance(request.user, User)  # held by the default-deny middleware
+    if user_id == request.user.pk:
+        return redirect("security")
+    try:
+        person = second_factor.reset(request.user, user_id)
+    except User.DoesNotExist:
+        raise Http404 from None
+    if person is not None:
+        get_account_adapter(request).send_notification_mail("mfa/email/second_step_reset", person)
+    messages.success(request, _("Two-step sign-in is reset. Their password signs them in until they set it up again."))
+    return redirect("person", user_id)
 
 
 class ActivateTotp(ActivateTOTPView):  # type: ignore[misc]  # allauth has no types
