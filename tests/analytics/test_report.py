@@ -198,8 +198,8 @@ def test_redis_in_trouble_costs_time_only(
     began = time.monotonic()
     assert load() == expected
     second = time.monotonic() - began
-    assert first < 1.5  # one look for a quarter of a second
-    assert second < 0.5  # none
+    assert first < 3  # one look for a quarter of a second
+    assert second < 1  # none
 
 
 def test_a_hung_redis_that_comes_back_is_used_again(

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = dt.datetime(2026, 3, 15, 10, 30, tzinfo=dt.UTC)
-PROMPT_S = 5.0
+PROMPT_S = 20.0
 FOLD = "import django; django.setup(); from analytics.rollups.fold import fold_pending; fold_pending()"
 
 
