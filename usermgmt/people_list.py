@@ -195,8 +195,10 @@ def load(state: ListState, now: dt.datetime, teams: Sequence[Team]) -> PeoplePag
     total = found.count() if state.is_filtered else tabs[state.tab]
     page = min(state.page, max(1, -(-total // ROWS_A_PAGE)))
     state = replace(state, page=page)
+    # Their ids first: most orders find these in an index alone, however deep the page lies.
     first = (page - 1) * ROWS_A_PAGE
-    people = list(_complete(found, state, wanted)[first : first + ROWS_A_PAGE])
+    ids_of_page = _ordered(found, state, wanted).values("pk")[first : first + ROWS_A_PAGE]
+    people = list(_complete(User.objects.filter(pk__in=ids_of_page), state, wanted))
     # Usage is shown of people who use the workspace; on the other tabs nobody asks for it.
     ids = [person.pk for person in people] if state.tab is Tab.ACTIVE else []
     recent = queries.recent_usage(ids, wanted.recent_since) if ids else {}
@@ -211,6 +213,10 @@ def everybody(state: ListState, now: dt.datetime) -> Iterator[Row]:
         yield from _rows(chunk, queries.recent_usage([person.pk for person in chunk], wanted.recent_since))
 
 
+def _ordered(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> QuerySet[User]:
+    return queries.ordered(found, state.sort, descending=state.descending, recent_since=wanted.recent_since)
+
+
 def _complete(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> QuerySet[User]:
     """With all that a row shows but recent usage."""
     memberships = Membership.objects.select_related("team").order_by("-is_primary", "team__name", "pk")
@@ -219,8 +225,7 @@ def _complete(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> 
         .select_related("invited_by")
         .annotate(sent_at=Max("mails__sent_at"), failed_at=Max("mails__given_up_at"), attempts=Max("mails__attempts"))
     )
-    found = queries.ordered(found, state.sort, descending=state.descending, recent_since=wanted.recent_since)
-    found = found.select_related("activity").defer("search")
+    found = _ordered(found, state, wanted).select_related("activity").defer("search")
     found = found.prefetch_related(Prefetch("memberships", memberships, to_attr="listed_memberships"))
     if state.tab is Tab.PENDING:
         found = found.prefetch_related(Prefetch("invitations", invitations, to_attr="open_invitations"))

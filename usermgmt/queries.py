@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum
+from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from usermgmt.models import COUNTED_STATUSES, Membership, Status, User, normalize_email
@@ -93,13 +93,29 @@ _INVITED = Q(invited_at__isnull=False) & ~Q(status=Status.DELETED)
 
 
 def counts() -> tuple[dict[Tab, int], Onboarding]:
-    """People on each tab, and the onboarding cards. One query."""
-    row = User.objects.aggregate(
-        **{tab.value: Count("pk", filter=TAB_FILTERS[tab]) for tab in Tab},
-        invited=Count("pk", filter=_INVITED),
-        completed=Count("pk", filter=_INVITED & Q(accepted_at__isnull=False)),
+    """People on each tab, and the onboarding cards. One query of three counts, each of one index alone:
+    person_status, person_invited, person_deleted.
+    """
+    active, invited, deleted = (
+        _counted("active", TAB_FILTERS[Tab.ACTIVE]),
+        _counted("invited", _INVITED),
+        _counted("deleted", TAB_FILTERS[Tab.DELETED]),
     )
-    return {tab: row[tab.value] for tab in Tab}, Onboarding(row["invited"], row["completed"])
+    found = {of: (people, accepted) for of, people, accepted in active.union(invited, deleted, all=True)}
+    nobody = (0, 0)
+    onboarding = Onboarding(*found.get("invited", nobody))
+    return {
+        Tab.ACTIVE: found.get("active", nobody)[0],
+        Tab.PENDING: onboarding.pending,
+        Tab.DELETED: found.get("deleted", nobody)[0],
+    }, onboarding
+
+
+def _counted(of: str, whom: Q) -> QuerySet[User, tuple[str, int, int]]:
+    """Whom one counts, how many they are, and of the invited how many have accepted."""
+    accepted = Count("accepted_at") if of == "invited" else Value(0)
+    rows = User.objects.filter(whom).annotate(of=Value(of)).values("of").annotate(people=Count("*"), accepted=accepted)
+    return rows.values_list("of", "people", "accepted")
 
 
 def people(wanted: PeopleFilter) -> QuerySet[User]:
