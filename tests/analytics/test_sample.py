@@ -105,6 +105,7 @@ def sample(
         )
         yield _read_naively()
         tables.empty(ZoneInfo("UTC"))
+        tables.execute("DELETE FROM rollup_state")
         for model in (User, Team, Assistant, Workflow):
             model._default_manager.all().delete()
 
