@@ -44,7 +44,7 @@ def sign_in(page: Page, site: str, path: str = "/") -> None:
     page.goto(site + path)
     page.get_by_label("Email").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(site + path)
 
 
@@ -205,7 +205,7 @@ def test_axe_finds_nothing_in_refused_forms(page: Page, site: str) -> None:
     page.goto(site + "/accounts/login/")
     page.get_by_label("Email").fill("ada@example.com")
     page.get_by_label("Password").fill("not the password")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert violations(page) == []
 
