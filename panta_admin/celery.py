@@ -23,6 +23,7 @@ SCHEDULE: tuple[tuple[str, float | crontab, int], ...] = (
     ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), 3600),
     ("usermgmt.tasks.send_mails", 30.0, 30),
     ("usermgmt.tasks.erase_removed", crontab(minute="20", hour="3"), 3600),
+    ("usermgmt.tasks.purge_uploads", crontab(minute="40"), 3600),
     ("panta_admin.tasks.clear_sessions", crontab(minute="50", hour="3"), 3600),
 )
 

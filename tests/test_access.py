@@ -114,6 +114,13 @@ TABLE = {
     # A link that opens nothing: the page says so, to everybody.
     "invitation/<str:secret>/": Row("/invitation/wrong/", *("410 410 410 405 405",) * 3),
     "admin/users/new/": Row("/admin/users/new/", CLOSED, HIDDEN, OWN_FORM),
+    "admin/users/import/": Row("/admin/users/import/", CLOSED, HIDDEN, OWN_FORM),
+    "admin/users/import/template/": Row("/admin/users/import/template/", CLOSED, HIDDEN, ONLY_SEEN),
+    # A file that nobody handed over.
+    "admin/users/import/<int:upload_id>/": Row("/admin/users/import/999999/", CLOSED, HIDDEN, "404 404 404 405 405"),
+    "admin/users/import/<int:upload_id>/result/": Row(
+        "/admin/users/import/999999/result/", CLOSED, HIDDEN, "404 405 404 405 405"
+    ),
     "admin/users/<int:person_id>/edit/": Row("/admin/users/999999/edit/", CLOSED, HIDDEN, "404 404 404 405 405"),
     "admin/users/steps/<slug:name>/": Row("/admin/users/steps/remove/", CLOSED, HIDDEN, "302 302 302 405 405"),
     "admin/users/": Row("/admin/users/", CLOSED, HIDDEN, ONLY_SEEN),

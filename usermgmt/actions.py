@@ -33,7 +33,7 @@ def invite(
     Refused: already_member, already_invited, was_removed, unknown_team.
     """
     user = _found_or_made(normalize_email(email))
-    if reason := _why_not_invite(user):
+    if reason := why_not_invite(user):
         raise Refused.of(reason)
     user.name, user.role, user.invited_at = name or user.name, role, now
     user.save()
@@ -49,7 +49,8 @@ def _found_or_made(email: str) -> User:
     return User.objects.select_for_update().get(email=email)
 
 
-def _why_not_invite(user: User) -> str | None:
+def why_not_invite(user: User) -> str | None:
+    """The code of the refusal, or None for somebody who may be invited."""
     if user.status == Status.DELETED:
         return "was_removed"
     if user.invited_at and not user.accepted_at:

@@ -22,9 +22,22 @@ def record(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes one entry; `actor` None is the system. Of `before` and `after` only what differs is kept."""
+    entry(actor, action, person=person, team=team, before=before, after=after).save()
+
+
+def entry(
+    actor: User | None,
+    action: Action,
+    *,
+    person: User | None = None,
+    team: Team | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """The entry that `record` writes, for those who write many at once."""
     before, after = dict(before or {}), dict(after or {})
     changed = [field for field in before.keys() | after.keys() if before.get(field) != after.get(field)]
-    AuditEntry.objects.create(
+    return AuditEntry(
         actor_id=actor.pk if actor else None,
         actor_name=str(actor) if actor else "",
         action=action,
@@ -41,10 +54,10 @@ def forget_names(ids: Collection[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL panta.erasing = 'on'")
         AuditEntry.objects.filter(actor_id__in=ids).update(actor_name=ERASED_NAME)
-        for entry in AuditEntry.objects.filter(person_id__in=ids):
-            entry.target_name = ERASED_NAME
-            entry.before, entry.after = _without_names(entry.before), _without_names(entry.after)
-            entry.save(update_fields=["target_name", "before", "after"])
+        for old in AuditEntry.objects.filter(person_id__in=ids):
+            old.target_name = ERASED_NAME
+            old.before, old.after = _without_names(old.before), _without_names(old.after)
+            old.save(update_fields=["target_name", "before", "after"])
         cursor.execute("SET LOCAL panta.erasing = 'off'")
 
 

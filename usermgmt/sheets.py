@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_LINE = 16 * 1024 * 1024  # characters: content columns may be long, a file without line ends may not
 MAX_WORKBOOK_BYTES = 1024 * 1024 * 1024  # unpacked
+MAX_SHEET_ROWS = 1_048_576  # Excel's own limit; a crafted sheet names rows far beyond
 READING_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 _DELIMITERS = ",;\t|"
 _GZIP = b"\x1f\x8b"
@@ -217,12 +218,14 @@ class ExcelFile(TableFile):
 
     typed = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int = MAX_WORKBOOK_BYTES, max_columns: int | None = None) -> None:
+        """`max_bytes`: unpacked. Columns beyond `max_columns` are as if they were not there."""
         self.path = path
+        self._max_columns = max_columns
         self._raw = open_bytes(path)
         try:
             self.size = path.stat().st_size
-            self._sheet = _first_sheet(path, self._raw)
+            self._sheet = _first_sheet(path, self._raw, max_bytes)
             self._rows = enumerate(self._sheet_rows(), start=1)
             _line, header = next(self._rows, (1, ()))
             self.columns = checked_columns(path, [_column_name(cell) for cell in header])
@@ -246,18 +249,23 @@ class ExcelFile(TableFile):
 
     def _sheet_rows(self) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._sheet.iter_rows(values_only=True)
+            for line, cells in enumerate(self._sheet.iter_rows(values_only=True, max_col=self._max_columns), start=1):
+                if line > MAX_SHEET_ROWS:
+                    raise UnreadableFile(f"{self.path} has more than {MAX_SHEET_ROWS:,} rows.")
+                yield cells
+        except UnreadableFile:
+            raise
         except Exception as error:  # a crafted workbook fails anywhere inside the XML reader
             raise _no_workbook(self.path, error) from error
 
 
-def _first_sheet(path: Path, raw: IO[bytes]) -> Any:
+def _first_sheet(path: Path, raw: IO[bytes], max_bytes: int) -> Any:
     from openpyxl import load_workbook
 
     try:
         with zipfile.ZipFile(raw) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_WORKBOOK_BYTES:
-                raise UnreadableFile(f"{path} unpacks to more than {MAX_WORKBOOK_BYTES >> 20} MiB.")
+            if sum(member.file_size for member in archive.infolist()) > max_bytes:
+                raise UnreadableFile(f"{path} unpacks to more than {max_bytes >> 20} MiB.")
         raw.seek(0)
         sheet = load_workbook(raw, read_only=True, data_only=True, keep_links=False).worksheets[0]
         sheet.reset_dimensions()  # what the file says about its own extent may be wrong

@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from usermgmt import actions, outbox
+from usermgmt import actions, bulk_add, outbox
 
 log = structlog.get_logger(__name__)
 
@@ -25,3 +25,11 @@ def erase_removed() -> None:
     erased = actions.erase_due(timezone.now())
     if erased:
         log.info("people_erased", count=erased)
+
+
+@shared_task
+def purge_uploads() -> None:
+    """Forgets uploaded files of people after their day."""
+    purged = bulk_add.purge(timezone.now())
+    if purged:
+        log.info("people_uploads_purged", count=purged)

@@ -27,6 +27,7 @@ def test_the_schedule_is_this_table() -> None:
         "reconcile_recent": ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), {"expires": 3600}),
         "send_mails": ("usermgmt.tasks.send_mails", 30.0, {"expires": 30}),
         "erase_removed": ("usermgmt.tasks.erase_removed", crontab(minute="20", hour="3"), {"expires": 3600}),
+        "purge_uploads": ("usermgmt.tasks.purge_uploads", crontab(minute="40"), {"expires": 3600}),
         "clear_sessions": ("panta_admin.tasks.clear_sessions", crontab(minute="50", hour="3"), {"expires": 3600}),
     }
 

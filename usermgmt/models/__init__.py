@@ -13,6 +13,7 @@ from usermgmt.models.people import (
     UserManager,
     normalize_email,
 )
+from usermgmt.models.uploads import PeopleUpload
 
 __all__ = [
     "COUNTED_STATUSES",
@@ -22,6 +23,7 @@ __all__ = [
     "Mail",
     "MailKind",
     "Membership",
+    "PeopleUpload",
     "Role",
     "Status",
     "Team",
