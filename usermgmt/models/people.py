@@ -110,6 +110,19 @@ class User(AbstractBaseUser):
             models.Index(
                 fields=["display_name", "id"], condition=Q(status__in=["active", "deactivated"]), name="person_by_name"
             ),
+            models.Index(
+                fields=["display_name", "id"],
+                condition=Q(role="admin", status__in=["active", "deactivated"]),
+                name="person_administrators",
+            ),
+            models.Index(
+                fields=["status"], include=["accepted_at"], condition=Q(invited_at__isnull=False), name="person_invited"
+            ),
+            models.Index(
+                fields=["deleted_at", "id"],
+                condition=Q(status="deleted", erased_at__isnull=True),
+                name="person_deleted",
+            ),
             GinIndex(fields=["search"], name="person_search"),
         )
         constraints = (
