@@ -196,6 +196,7 @@ _FIELDS: dict[str, Promise] = {
     "color": gettext_lazy("Colour"),
     "created": pgettext_lazy("people in an import", "Created"),
     "updated": pgettext_lazy("people in an import", "Changed"),
+    "left_out": pgettext_lazy("rows of an import", "Left out"),
 }
 _CHOICES: dict[str, dict[str, Any]] = {
     "role": dict(Role.choices),

@@ -16,6 +16,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from openpyxl import Workbook
 
 from tests.analytics.parallel import Threads
@@ -389,3 +390,7 @@ def test_ten_thousand_rows_are_confirmed_within_the_web_timeout(administrator: A
     assert Invitation.objects.count() == Mail.objects.count() == 10_000
     assert AuditEntry.objects.filter(action="person.invited").count() == 10_000
     assert "Page 1 of 100" in administrator.get(place).content.decode()
+
+
+def test_the_page_that_adds_one_person_leads_to_the_file(administrator: Actor) -> None:
+    assert f'href="{reverse("people-import")}"' in administrator.get(reverse("person-add")).content.decode()
