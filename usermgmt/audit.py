@@ -18,11 +18,15 @@ def record(
     *,
     person: User | None = None,
     team: Team | None = None,
+    target: str = "",
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes one entry; `actor` None is the system. Of `before` and `after` only what differs is kept."""
-    entry(actor, action, person=person, team=team, before=before, after=after).save()
+    """Writes one entry; `actor` None is the system. Of `before` and `after` only what differs is kept.
+
+    `target` names what it happened to where that is neither a person nor a team.
+    """
+    entry(actor, action, person=person, team=team, target=target, before=before, after=after).save()
 
 
 def entry(
@@ -31,6 +35,7 @@ def entry(
     *,
     person: User | None = None,
     team: Team | None = None,
+    target: str = "",
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> AuditEntry:
@@ -43,7 +48,7 @@ def entry(
         action=action,
         person_id=person.pk if person else None,
         team_id=team.pk if team else None,
-        target_name=str(person or team or ""),
+        target_name=str(person or team or target),
         before={field: before[field] for field in changed if field in before},
         after={field: after[field] for field in changed if field in after},
     )

@@ -27,6 +27,13 @@ class Action(models.TextChoices):
     TEAM_ARCHIVED = "team.archived", _("Archived a team")
     TEAM_UNARCHIVED = "team.unarchived", _("Brought a team back")
     EXPORTED = "data.exported", _("Exported data")
+    KEY_CREATED = "key.created", _("Created a key")
+    KEY_REVOKED = "key.revoked", _("Revoked a key")
+    LIMIT_CREATED = "limit.created", _("Created a token limit")
+    LIMIT_CHANGED = "limit.changed", _("Changed a token limit")
+    LIMIT_REMOVED = "limit.removed", _("Removed a token limit")
+    OVERRIDE_CREATED = "override.created", _("Raised a token limit for a time")
+    OVERRIDE_ENDED = "override.ended", _("Ended a raised token limit")
 
 
 class AuditEntry(models.Model):
