@@ -109,8 +109,9 @@ def remove_members(actor: User, team_id: int, ids: Collection[int]) -> int:
 def _record_members(actor: User, team: Team, people: list[User], *, joined: bool) -> None:
     for user in people:
         user.save(update_fields=["updated_at"])
-        change = {"after" if joined else "before": {"team": team.name}}
-        audit.record(actor, Action.TEAMS_CHANGED, person=user, team=team, **change)
+        named, nothing = {"team": team.name}, dict[str, str]()
+        before, after = (nothing, named) if joined else (named, nothing)
+        audit.record(actor, Action.TEAMS_CHANGED, person=user, team=team, before=before, after=after)
 
 
 def _locked(team_id: int) -> Team:

@@ -18,11 +18,11 @@ import msgspec
 from msgspec import Meta
 
 from analytics.models.events import EARLIEST, MAX_TOKENS, Kind, Status
+from analytics.models.keys import MAX_REASON
 from usermgmt.models import normalize_email
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
 MAX_EMAIL = 254
-MAX_REASON = 300
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -103,9 +103,14 @@ def draft(fields: Mapping[str, Any], now: dt.datetime, *, from_text: bool = Fals
     except (msgspec.ValidationError, UnicodeError) as error:
         if isinstance(fields, Mapping) and None in fields.values():  # null is absent; it is rare, so it pays here
             return draft({n: v for n, v in fields.items() if v is not None}, now, from_text=from_text)
-        return Rejected(_reason(error, fields))
-    reason = problem(event, now)
-    return Rejected(reason) if reason else event
+        return Rejected(reason(error, fields))
+    return checked(event, now)
+
+
+def checked(event: EventDraft, now: dt.datetime) -> EventDraft | Rejected:
+    """The event if what its types cannot say is right as well, or why not."""
+    fault = problem(event, now)
+    return Rejected(fault) if fault else event
 
 
 def problem(event: EventDraft, now: dt.datetime) -> str | None:
@@ -139,15 +144,17 @@ def _is_email(text: str) -> bool:
     return len(text) <= MAX_EMAIL and re.fullmatch(EMAIL_PATTERN, text) is not None
 
 
-def _reason(error: Exception, fields: Mapping[str, Any]) -> str:
+def reason(error: Exception, fields: Mapping[str, Any] | None = None) -> str:
     """What the decoder said, field first; it may quote the event, so only printable text of bounded length."""
+    if isinstance(error, RecursionError):
+        return "the event is nested too deeply"
     if isinstance(error, UnicodeError):
-        texts = ((name, value) for name, value in fields.items() if isinstance(value, str))
+        texts = ((name, value) for name, value in (fields or {}).items() if isinstance(value, str))
         name = next((name for name, value in texts if _FORBIDDEN.search(value)), "the event")
         return f"{name} contains control characters"
     text, _, path = str(error).partition(" - at `$.")
-    reason = f"{path.rstrip('`')}: {text}" if path else text
-    return _FORBIDDEN.sub("\ufffd", reason)[:MAX_REASON]
+    said = f"{path.rstrip('`')}: {text}" if path else text
+    return _FORBIDDEN.sub("\ufffd", said)[:MAX_REASON]
 
 
 def event_key(source: str, event_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from analytics.models.catalog import Assistant, Workflow
 from analytics.models.events import Kind, PendingEvent, Status, UsageEvent
+from analytics.models.keys import ApiKey, DailyKey, Delivery, Endpoint, RejectedEvent, Scope
 from analytics.models.rollups import (
     ActiveTransition,
     DailyAssistant,
@@ -19,20 +20,26 @@ from analytics.models.rollups import (
 
 __all__ = [
     "ActiveTransition",
+    "ApiKey",
     "Assistant",
     "DailyAssistant",
+    "DailyKey",
     "DailyTeam",
     "DailyTotal",
     "DailyUsage",
     "DailyUser",
     "DailyWorkflow",
+    "Delivery",
+    "Endpoint",
     "Kind",
     "MonthlyAssistant",
     "MonthlyTeam",
     "MonthlyWorkflow",
     "PendingEvent",
     "PersonActivity",
+    "RejectedEvent",
     "RollupState",
+    "Scope",
     "Status",
     "UsageEvent",
     "Workflow",
