@@ -13,13 +13,17 @@ from django.urls import Resolver404, resolve
 
 class Access(Enum):
     PUBLIC = "public"  # anybody
+    KEY = "key"  # whoever sends a key, which the endpoint itself checks; sessions count for nothing there
     SIGNED_IN = "signed in"  # every active person
     ADMINISTRATOR = "administrator"  # active administrators; also every address that does not exist
 
 
-# Routes as the resolver spells them. Endpoints that check a key of their own will be a third set of this kind.
+# Routes as the resolver spells them.
 PUBLIC = frozenset(
     {
+        "api/v1/openapi.json",
+        "api/<path:rest>",  # "there is nothing here", for programs
+        "v1/<path:rest>",
         "health/live",
         "health/ready",
         "accounts/login/",
@@ -35,6 +39,11 @@ PUBLIC = frozenset(
         "accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         "accounts/password/reset/key/done/",
         "invitation/<str:secret>/",
+    }
+)
+KEY = frozenset(
+    {
+        "api/v1/events",
     }
 )
 SIGNED_IN = frozenset(
@@ -71,6 +80,8 @@ def access_of(path: str) -> Access:
         route = _route(f"{path}/")
     if route in PUBLIC:
         return Access.PUBLIC
+    if route in KEY:
+        return Access.KEY
     if route in SIGNED_IN:
         return Access.SIGNED_IN
     return Access.ADMINISTRATOR

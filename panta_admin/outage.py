@@ -7,11 +7,15 @@ the handler sees those of sessions and sign-in as well as those of views.
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as internal_error
+
+from analytics.api.problems import Problem, busy
+from panta_admin.access import Access, access_of
 
 RETRY_AFTER_SECONDS = 5
 # SQLSTATE classes and codes: connection lost, out of connections/memory/disk, shutting down or starting up.
@@ -20,6 +24,8 @@ _AWAY = ("08", "53", "57P01", "57P02", "57P03")
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when the exception being handled means that the database is away, else the usual 500."""
+    if access_of(request.path_info) is Access.KEY:
+        return _problem(sys.exc_info()[1])
     if not is_database_away(sys.exc_info()[1]):
         return internal_error(request)
     # Rendered without the request: context processors ask for the user, and the user is in the database.
@@ -27,6 +33,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(
         page, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
     )
+
+
+def _problem(error: BaseException | None) -> HttpResponse:
+    """For programs. A statement given up after waiting too long (for a rebuild, say) may well work later: 503 too."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return busy(
+            "The database cannot answer now; nothing was kept. Try again later.", RETRY_AFTER_SECONDS
+        ).response()
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; it is in the log.").response()
 
 
 def is_database_away(error: BaseException | None) -> bool:

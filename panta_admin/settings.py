@@ -156,6 +156,11 @@ CELERY_BROKER_URL = (
     else REDIS_URL
 )
 
+# --- Usage comes in -----------------------------------------------------------------------------------------------
+# Deliveries that one web process works on at a time: fewer than its threads, so that pages always find one.
+INGEST_CONCURRENCY = env.int("INGEST_CONCURRENCY", default=3)
+_refuse(INGEST_CONCURRENCY < 1, "INGEST_CONCURRENCY must be at least 1.")
+
 # --- Sign-in ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "usermgmt.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

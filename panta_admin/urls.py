@@ -3,6 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from analytics.api import urls as api
 from panta_admin import health
 from panta_admin.home import home
 
@@ -18,4 +19,5 @@ urlpatterns = [
     path("", include("usermgmt.people_urls")),
     path("", include("usermgmt.admin_urls")),
     path("", include("analytics.urls")),
+    *api.patterns(),
 ]

@@ -32,7 +32,8 @@ def ensure(months: Iterable[dt.date]) -> int:
     Call it before the transaction that inserts: attaching waits for no reader and no writer, but holds its locks
     until its own transaction ends.
     """
-    missing = _missing(set(months))
+    wanted = set(months)
+    missing = _missing(wanted) if wanted else []
     if missing:
         with transaction.atomic():
             hold(Lock.PARTITIONS)

@@ -7,7 +7,7 @@ The conflict is found by the primary key (user_id, occurred_at, event_key) of th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -68,13 +68,22 @@ _STORE = f"""
 """
 
 
-def store_rows(rows: Sequence[EventRow]) -> set[bytes]:
+def store_rows(rows: Sequence[EventRow], then: Callable[[set[bytes]], None] | None = None) -> set[bytes]:
     """Stores a batch and returns the keys of the events that were new. Committed when it returns.
 
-    A key that stands twice in `rows` is stored once.
+    A key that stands twice in `rows` is stored once. `then` is called with the new keys before the commit: what it
+    writes stands or falls with the events.
     """
     partitions.ensure(partitions.months_of([row.occurred_at for row in rows]))
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
+        new = _insert(rows) if rows else set()
+        if then is not None:
+            then(set(new))
+    return new
+
+
+def _insert(rows: Sequence[EventRow]) -> set[bytes]:
+    with connection.cursor() as cursor:
         _begin()
         with cursor.copy(f"{_COPY} (FORMAT BINARY)") as copy:
             copy.set_types(_TYPES)

@@ -1,0 +1,91 @@
+"""The doors by which usage comes in: our own format, LiteLLM and OpenTelemetry.
+
+In: a request with a key. Out: 200 when every event has its verdict and what is accepted is committed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from analytics.api import body, gate
+from analytics.api.auth import Key
+from analytics.api.body import MIB, Limits
+from analytics.api.problems import Problem
+from analytics.ingest import native
+from analytics.ingest.decoding import Undecodable
+from analytics.ingest.draft import EventDraft, Rejected
+from analytics.ingest.intake import Sender, Stored, Verdict, ingest
+from analytics.models.keys import ApiKey, Endpoint, Scope
+
+MAX_EVENTS = 10_000
+EVENT_LIMITS = Limits(wire=8 * MIB, unpacked=32 * MIB)
+
+Drafts = list[EventDraft | Rejected]
+
+router = Router(tags=["Usage comes in"])
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    """What became of one event; `index` is its place in the request, from 0."""
+
+    index: int
+    status: str
+    reason: str = ""
+
+
+@router.post("/api/v1/events", auth=Key(Scope.INGEST), operation_id="deliver_events")
+def events(request: HttpRequest) -> HttpResponse:
+    """Usage events in our own format."""
+    return _answer(take(request, Endpoint.EVENTS, native.decode, EVENT_LIMITS))
+
+
+def take(
+    request: HttpRequest, endpoint: Endpoint, decode: Callable[[bytes, dt.datetime], Drafts], limits: Limits
+) -> list[Verdict]:
+    """A verdict for each event of the body, in order. Raises Problem."""
+    key: ApiKey = request.auth  # type: ignore[attr-defined]
+    with gate.place():
+        unpacked = body.read(request, limits)
+        now = dt.datetime.now(dt.UTC)
+        try:
+            drafts = decode(unpacked, now)
+        except Undecodable as fault:
+            raise _bad_request(fault) from fault
+        if len(drafts) > MAX_EVENTS:
+            detail = f"{len(drafts):,} events in one request; at most {MAX_EVENTS:,} are taken."
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members={"limit_events": MAX_EVENTS})
+        return ingest(drafts, key.source or endpoint.value, now, Sender(key.pk, endpoint.value))
+
+
+def _bad_request(fault: Undecodable) -> Problem:
+    members = {"position": fault.position} if fault.position is not None else {}
+    return Problem(HTTPStatus.BAD_REQUEST, f"Nothing was stored: {fault.reason}.", members=members)
+
+
+def _answer(verdicts: Sequence[Verdict]) -> HttpResponse:
+    """Counts and a verdict for each event. Where all are rejected it is a problem: many look at the status alone."""
+    told = _told(verdicts)
+    if verdicts and told["rejected"] == len(verdicts):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "Every event was rejected; each result says why.", members=told)
+    return HttpResponse(msgspec.json.encode(told), content_type="application/json")
+
+
+def _told(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    results = [_result(index, verdict) for index, verdict in enumerate(verdicts)]
+    counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
+    for result in results:
+        counts[result.status] += 1
+    return {**counts, "results": results}
+
+
+def _result(index: int, verdict: Verdict) -> Result:
+    if isinstance(verdict, Stored):
+        return Result(index, verdict.value)
+    return Result(index, "rejected", verdict.reason)

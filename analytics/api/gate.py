@@ -1,0 +1,26 @@
+"""How many deliveries one process works on at a time, so that a burst leaves threads and memory to the pages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from analytics.api.problems import busy
+
+RETRY_AFTER_S = 1
+
+_places = threading.BoundedSemaphore(settings.INGEST_CONCURRENCY)
+
+
+@contextmanager
+def place() -> Iterator[None]:
+    """Holds one of INGEST_CONCURRENCY places. Raises Problem 503 where none is free: waiting would cost a thread."""
+    if not _places.acquire(blocking=False):
+        raise busy("Too many deliveries at once; send this one again in a moment.", RETRY_AFTER_S)
+    try:
+        yield
+    finally:
+        _places.release()

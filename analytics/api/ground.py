@@ -1,0 +1,89 @@
+"""What every operation stands on: ninja with our errors, and the document that describes it all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern
+from django.views.decorators.http import require_safe
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from analytics.api.problems import Problem
+
+
+class Api(NinjaAPI):
+    """One API for all apps, mounted at the root of the site: its routes are whole paths."""
+
+    def patterns(self) -> list[URLPattern]:
+        """The operations alone, without ninja's own pages; whatever they answer in error is a problem document."""
+        *operations, _root_page = self._get_urls()
+        patterns = [pattern for pattern in operations if isinstance(pattern, URLPattern)]
+        for pattern in patterns:
+            pattern.callback = _refusals_as_problems(pattern.callback)
+        return patterns
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document."""
+        return dict(self.get_openapi_schema(path_prefix=""))
+
+
+def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
+    """Django answers a wrong method without a word of explanation."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        allowed = response.headers.get("Allow", "")
+        detail = f"{request.method} is not possible here, only {allowed}."
+        return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed}).response()
+
+    return answer
+
+
+api = Api(
+    title="PANTA OS Admin Panel",
+    version="1",
+    description="Usage in, numbers out.",
+    openapi_url=None,
+    docs_url=None,
+    urls_namespace="api",
+)
+
+
+@api.exception_handler(Problem)
+def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return problem.response()
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Parameters that do not fit: 422 with each one's name and what is wrong with it."""
+    faults = [{"parameter": str(fault["loc"][-1]), "reason": fault["msg"]} for fault in error.errors]
+    detail = "; ".join(f"{fault['parameter']}: {fault['reason']}" for fault in faults)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members={"errors": faults}).response()
+
+
+@api.exception_handler(Exception)
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+    """To the project's own handler, which knows a database that is away; never ninja's page with a traceback."""
+    raise error
+
+
+@require_safe
+def openapi(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(api.document()), content_type="application/json")
+
+
+def nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+    """Every address below the API's that is none: to programs a page or a redirect to sign-in says nothing."""
+    detail = f"There is nothing at {request.path[:200]}. The operations are listed at /api/docs/."
+    return Problem(HTTPStatus.NOT_FOUND, detail).response()

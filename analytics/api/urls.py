@@ -1,0 +1,17 @@
+"""Every address of the API. Mounted last of all apps' routers, at the root of the site."""
+
+from django.urls import path
+
+from analytics.api import deliver, ground
+
+ground.api.add_router("", deliver.router)
+
+
+def patterns() -> list[object]:
+    """Called once, when every app has added its router."""
+    return [
+        *ground.api.patterns(),
+        path("api/v1/openapi.json", ground.openapi, name="openapi"),
+        path("api/<path:rest>", ground.nowhere),
+        path("v1/<path:rest>", ground.nowhere),
+    ]
