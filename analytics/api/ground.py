@@ -39,7 +39,7 @@ def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpRespons
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
+        response: HttpResponseBase = view(request, *args, **kwargs)
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
             return response
         allowed = response.headers.get("Allow", "")
