@@ -11,8 +11,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from analytics.models.keys import ApiKey, Scope
@@ -51,19 +52,41 @@ def revoke(actor: User, key: ApiKey, now: dt.datetime) -> bool:
     return bool(ended)
 
 
-def find(text: str) -> ApiKey | None:
-    """The key that is valid now and reads `text`. One query, none where `text` is no key's form."""
+@dataclass(frozen=True, slots=True)
+class ValidKey:
+    """What a request is allowed by its key. `source` is "" where the key names none."""
+
+    id: int
+    source: str
+    scopes: tuple[str, ...]
+    last_used_at: dt.datetime | None
+
+
+_FIND = "SELECT id, source, scopes, last_used_at FROM api_key WHERE secret_hash = %s AND revoked_at IS NULL"
+
+
+def find(text: str) -> ValidKey | None:
+    """The key that is valid now and reads `text`. One query by a unique index, none where `text` is no key's form.
+
+    In SQL because it stands before every request: what the ORM adds was half the time of a small one.
+    """
     if not _FORM.fullmatch(text):
         return None
-    return ApiKey.objects.filter(secret_hash=_hash(text), revoked_at__isnull=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [_hash(text)])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    pk, source, scopes, last_used_at = found
+    return ValidKey(pk, source, tuple(scopes), last_used_at)
 
 
-def note_use(key: ApiKey, now: dt.datetime) -> None:
+def note_use(key: ValidKey, now: dt.datetime) -> None:
     """Remembers that the key was used, to the minute. One query a minute, which no other request waits for long."""
     stale = now - _USE_NOTED_EVERY
     if key.last_used_at is None or key.last_used_at < stale:
         not_noted = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
-        ApiKey.objects.filter(not_noted, pk=key.pk).update(last_used_at=now)
+        ApiKey.objects.filter(not_noted, pk=key.id).update(last_used_at=now)
 
 
 def _hash(text: str) -> str:

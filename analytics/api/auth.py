@@ -10,11 +10,12 @@ from ninja.security import HttpBearer
 
 from analytics import keys
 from analytics.api.problems import Problem
-from analytics.models.keys import ApiKey, Scope
+from analytics.keys import ValidKey
+from analytics.models.keys import Scope
 
 
 class Key(HttpBearer):
-    """For ninja's `auth=`: the `ApiKey` of the request as `request.auth`. Raises Problem: 401 or 403. One query."""
+    """For ninja's `auth=`: the `ValidKey` of the request as `request.auth`. Raises Problem: 401 or 403. One query."""
 
     openapi_description = "A key made on the Integrations tab, with the scope that the operation names."
 
@@ -22,14 +23,14 @@ class Key(HttpBearer):
         super().__init__()
         self._scope = scope
 
-    def __call__(self, request: HttpRequest) -> ApiKey:
+    def __call__(self, request: HttpRequest) -> ValidKey:
         return key_of(request, self._scope)
 
-    def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
+    def authenticate(self, request: HttpRequest, token: str) -> ValidKey:
         raise NotImplementedError  # __call__ decides
 
 
-def key_of(request: HttpRequest, scope: Scope) -> ApiKey:
+def key_of(request: HttpRequest, scope: Scope) -> ValidKey:
     """The valid key that the request carries. A wrong one is not told apart from a missing or a revoked one."""
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     key = keys.find(text.strip()) if scheme.lower() == "bearer" else None

@@ -22,7 +22,8 @@ from analytics.ingest import native
 from analytics.ingest.decoding import Undecodable
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.intake import Sender, Stored, Verdict, ingest
-from analytics.models.keys import ApiKey, Endpoint, Scope
+from analytics.keys import ValidKey
+from analytics.models.keys import Endpoint, Scope
 
 MAX_EVENTS = 10_000
 EVENT_LIMITS = Limits(wire=8 * MIB, unpacked=32 * MIB)
@@ -50,7 +51,7 @@ def take(
     request: HttpRequest, endpoint: Endpoint, decode: Callable[[bytes, dt.datetime], Drafts], limits: Limits
 ) -> list[Verdict]:
     """A verdict for each event of the body, in order. Raises Problem."""
-    key: ApiKey = request.auth  # type: ignore[attr-defined]
+    key: ValidKey = request.auth  # type: ignore[attr-defined]
     with gate.place():
         unpacked = body.read(request, limits)
         now = dt.datetime.now(dt.UTC)
@@ -61,7 +62,7 @@ def take(
         if len(drafts) > MAX_EVENTS:
             detail = f"{len(drafts):,} events in one request; at most {MAX_EVENTS:,} are taken."
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members={"limit_events": MAX_EVENTS})
-        return ingest(drafts, key.source or endpoint.value, now, Sender(key.pk, endpoint.value))
+        return ingest(drafts, key.source or endpoint.value, now, Sender(key.id, endpoint.value))
 
 
 def _bad_request(fault: Undecodable) -> Problem:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -38,20 +37,20 @@ def ingest(
     `source` names the sender's id space: the same event id from two sources is two events. What became of them is
     noted for the sender, if there is one, in the events' own transaction.
     """
-    rows = resolve([draft for draft in drafts if isinstance(draft, EventDraft)], source, now)
-    verdicts: list[Verdict] = []
+    good = [draft for draft in drafts if isinstance(draft, EventDraft)]
+    rows = resolve(good, source, now)
+    rejected = {index: draft.reason for index, draft in enumerate(drafts) if isinstance(draft, Rejected)}
 
-    def judge(new: set[bytes]) -> None:
-        verdicts.extend(_verdicts(drafts, rows, new))
+    def note(accepted: int) -> None:
         if sender is not None:
-            deliveries.note(sender.key_id, sender.endpoint, now, *_counted(verdicts))
+            deliveries.note(sender.key_id, sender.endpoint, now, accepted, len(good) - accepted, rejected)
 
     # The key of storage holds person and time too; within a batch the event id alone decides, and the first one wins.
-    store_rows(list({row.event_key: row for row in reversed(rows)}.values()), judge)
-    return verdicts
+    new = store_rows(list({row.event_key: row for row in reversed(rows)}.values()), note)
+    return list(_verdicts(drafts, rows, new))
 
 
-def _verdicts(drafts: Sequence[EventDraft | Rejected], rows: Sequence[EventRow], new: set[bytes]) -> Iterable[Verdict]:
+def _verdicts(drafts: Sequence[EventDraft | Rejected], rows: Sequence[EventRow], new: set[bytes]) -> Iterator[Verdict]:
     keys = iter(rows)
     for draft in drafts:
         if isinstance(draft, Rejected):
@@ -60,10 +59,3 @@ def _verdicts(drafts: Sequence[EventDraft | Rejected], rows: Sequence[EventRow],
         key = next(keys).event_key
         yield Stored.ACCEPTED if key in new else Stored.DUPLICATE
         new.discard(key)  # a second one in the same batch is a duplicate
-
-
-def _counted(verdicts: Sequence[Verdict]) -> tuple[int, int, dict[int, str]]:
-    """How many are accepted and duplicate, and the reasons of the rejected ones by their place."""
-    stored = Counter(verdict for verdict in verdicts if isinstance(verdict, Stored))
-    rejected = {index: verdict.reason for index, verdict in enumerate(verdicts) if isinstance(verdict, Rejected)}
-    return stored[Stored.ACCEPTED], stored[Stored.DUPLICATE], rejected

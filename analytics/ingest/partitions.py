@@ -27,12 +27,12 @@ def months_ahead(today: dt.date, count: int = 3) -> set[dt.date]:
 
 
 def ensure(months: Iterable[dt.date]) -> int:
-    """Makes the partitions that are missing; returns how many. Costs one catalogue look-up when none is.
+    """Makes the partitions that are missing; returns how many. Costs one catalogue look-up for months not seen yet.
 
     Call it before the transaction that inserts: attaching waits for no reader and no writer, but holds its locks
     until its own transaction ends.
     """
-    wanted = set(months)
+    wanted = set(months) - _seen
     missing = _missing(wanted) if wanted else []
     if missing:
         with transaction.atomic():
@@ -40,7 +40,17 @@ def ensure(months: Iterable[dt.date]) -> int:
             missing = _missing(missing)
             for month in missing:
                 _create(month)
+    if not connection.in_atomic_block:  # else they may be gone again with the caller's transaction
+        _seen.update(wanted)
     return len(missing)
+
+
+def forget() -> None:
+    """Looks again from now on: somebody has dropped a partition that this process had seen."""
+    _seen.clear()
+
+
+_seen: set[dt.date] = set()
 
 
 # The catalogue as a table: to_regclass() answers from a cache that waiting for an advisory lock does not refresh.

@@ -10,6 +10,7 @@ from django.db import connection
 
 from analytics.ingest.intake import Stored, ingest
 from analytics.ingest.partitions import ensure, months_ahead, months_of
+from analytics.ingest.store import FEW
 from analytics.models import UsageEvent
 from tests.analytics.ingest.drafts import good
 from tests.analytics.parallel import Threads
@@ -97,3 +98,13 @@ def test_a_partition_checks_what_its_table_checks() -> None:
         checks = dict(cursor.fetchall())
     assert checks["usage_event"] == checks["usage_event_2004_01"]
     assert checks["usage_event"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("events", [1, FEW + 1])
+def test_a_partition_that_somebody_dropped_is_made_again(events: int) -> None:
+    batch = [good(event_id=str(n), occurred_at=OLDEST.isoformat()) for n in range(events)]
+    ingest(batch, "test", NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE usage_event_{OLDEST:%Y_%m}")
+    assert ingest(batch, "test", NOW) == [Stored.ACCEPTED] * events
