@@ -1,34 +1,58 @@
-"""What became of the events of each request: written beside them, in their own transaction.
+"""What became of the events of each request: written beside them, by the statement that stores them.
 
-In: counts and reasons. Out: a row in the outbox `delivery` (added to `daily_key` by `rollups.deliveries`), and the
-first rejected events with their reasons.
+In: the request's key and reasons. Out: a row in the outbox `delivery` (added to `daily_key` by `rollups.deliveries`),
+and the first rejected events with their reasons.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import islice
-
-from django.db import connection
+from typing import Any
 
 REASONS_A_REQUEST = 50  # all are counted and told to the sender; a broken sender must not fill the table
 
-_NOTE = """
-    INSERT INTO delivery (key_id, endpoint, received_at, accepted, duplicate, rejected) VALUES (%s, %s, %s, %s, %s, %s)
+_NOTED = """
+    , noted AS (
+        INSERT INTO delivery (key_id, endpoint, received_at, accepted, duplicate, rejected)
+        SELECT %(key)s, %(endpoint)s, %(at)s, count(*), %(good)s - count(*), %(rejected)s FROM stored
+    )
 """
 _REJECTED = """
-    INSERT INTO rejected_event (key_id, endpoint, received_at, index, reason)
-    SELECT %s, %s, %s, index, reason FROM unnest(%s::int[], %s::text[]) told (index, reason)
+    , told AS (
+        INSERT INTO rejected_event (key_id, endpoint, received_at, index, reason)
+        SELECT %(key)s, %(endpoint)s, %(at)s, index, reason FROM unnest(%(places)s::int[], %(reasons)s::text[])
+            rejected (index, reason)
+    )
 """
 
 
-def note(
-    key_id: int, endpoint: str, received_at: dt.datetime, accepted: int, duplicate: int, rejected: Mapping[int, str]
-) -> None:
-    """Notes one request inside the caller's transaction. `rejected`: reasons by the event's place in the request."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [key_id, endpoint, received_at, accepted, duplicate, len(rejected)])
-        if rejected:
-            told = dict(islice(rejected.items(), REASONS_A_REQUEST))
-            cursor.execute(_REJECTED, [key_id, endpoint, received_at, list(told), list(told.values())])
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request. `good`: events that are not rejected; `rejected`: reasons by the event's place in the request."""
+
+    key_id: int
+    endpoint: str
+    received_at: dt.datetime
+    good: int
+    rejected: Mapping[int, str]
+
+    @property
+    def sql(self) -> str:
+        """Two more parts of a WITH whose relation `stored` has a row for each event that was new."""
+        return _NOTED + _REJECTED if self.rejected else _NOTED
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        told = dict(islice(self.rejected.items(), REASONS_A_REQUEST))
+        return {
+            "key": self.key_id,
+            "endpoint": self.endpoint,
+            "at": self.received_at,
+            "good": self.good,
+            "rejected": len(self.rejected),
+            "places": list(told),
+            "reasons": list(told.values()),
+        }

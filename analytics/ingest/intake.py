@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from analytics.ingest import deliveries
+from analytics.ingest.deliveries import Delivery
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.resolve import resolve
 from analytics.ingest.store import EventRow, store_rows
@@ -39,14 +39,13 @@ def ingest(
     """
     good = [draft for draft in drafts if isinstance(draft, EventDraft)]
     rows = resolve(good, source, now)
-    rejected = {index: draft.reason for index, draft in enumerate(drafts) if isinstance(draft, Rejected)}
-
-    def note(accepted: int) -> None:
-        if sender is not None:
-            deliveries.note(sender.key_id, sender.endpoint, now, accepted, len(good) - accepted, rejected)
-
     # The key of storage holds person and time too; within a batch the event id alone decides, and the first one wins.
-    new = store_rows(list({row.event_key: row for row in reversed(rows)}.values()), note)
+    once = list({row.event_key: row for row in reversed(rows)}.values())
+    if sender is None:
+        new = store_rows(once)
+    else:
+        rejected = {index: draft.reason for index, draft in enumerate(drafts) if isinstance(draft, Rejected)}
+        new = store_rows(once, Delivery(sender.key_id, sender.endpoint, now, len(good), rejected))
     return list(_verdicts(drafts, rows, new))
 
 

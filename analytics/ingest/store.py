@@ -7,13 +7,14 @@ The conflict is found by the primary key (user_id, occurred_at, event_key) of th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from psycopg.errors import CheckViolation
 
 from analytics.ingest import partitions
+from analytics.ingest.deliveries import Delivery
 from analytics.models.locks import Lock, hold_shared
 
 
@@ -44,88 +45,100 @@ class EventRow(NamedTuple):
 
 
 COLUMNS = EventRow._fields
+FEW = 50  # up to that many rows, one statement costs less than a temporary table and COPY
 _TYPES = (
     "int8", "timestamptz", "bytea", "timestamptz", "text", "int8", "int2", "int8", "int8",
     "text", "int2", "int8", "int8", "int8", "int8", "bool", "int2", "int8",
 )  # fmt: skip
-# Keys come back only where some were not new: the caller knows its own.
-_NEW = "SELECT count(*), CASE WHEN count(*) < %s THEN array_agg(uuid_send(event_key)) END FROM stored"
+_ALL = ", ".join(COLUMNS)
 _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
     "input_tokens, output_tokens, usage_known"
 )
-FEW = 50
-_ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
-_COPY = f"COPY incoming_event ({', '.join(COLUMNS)}) FROM STDIN"
-# In key order: two batches with the same events in another order (a retry that overtakes) would deadlock.
-_STORED = f"""
-    WITH stored AS (
-        INSERT INTO usage_event ({", ".join(COLUMNS)})
-        EVENTS
-        ON CONFLICT DO NOTHING
-        RETURNING event_key, {_OUTBOX}
-    ), outbox AS (
-        INSERT INTO pending_event ({_OUTBOX}) SELECT {_OUTBOX} FROM stored
-    )
-"""
-_STORE = _STORED.replace(
-    "EVENTS", f"SELECT {', '.join(COLUMNS)} FROM incoming_event ORDER BY user_id, occurred_at, event_key"
-)
-_STORE_FEW = f"{_STORED.replace('EVENTS', 'VALUES ROWS')} SELECT uuid_send(event_key) FROM stored"
+_COPY = f"COPY incoming_event ({_ALL}) FROM STDIN"
 # A statement of its own, so that what follows sees what whoever held the lock alone has committed.
-_LOCK = f"SELECT pg_advisory_xact_lock_shared({int(Lock.INGEST)});"
+_LOCK = f"SELECT pg_advisory_xact_lock_shared({int(Lock.INGEST)})"
+# In key order: two batches with the same events in another order (a retry that overtakes) would deadlock.
+_COPIED = f"SELECT {_ALL} FROM incoming_event ORDER BY user_id, occurred_at, event_key"
+# Keys come back only where some were not new: the caller knows its own.
+_NEW = "SELECT CASE WHEN count(*) < %(rows)s THEN coalesce(array_agg(uuid_send(event_key)), '{}') END FROM stored"
 
 
-def store_rows(rows: Sequence[EventRow], then: Callable[[int], None] | None = None) -> set[bytes]:
+def _store(events: str, noted: str = "") -> str:
+    """The WITH that stores what `events` selects or lists, and what rollups need of it; `stored` is what was new."""
+    return f"""
+        WITH stored AS (
+            INSERT INTO usage_event ({_ALL}) {events} ON CONFLICT DO NOTHING RETURNING event_key, {_OUTBOX}
+        ), outbox AS (
+            INSERT INTO pending_event ({_OUTBOX}) SELECT {_OUTBOX} FROM stored
+        ) {noted}
+    """
+
+
+def store_rows(rows: Sequence[EventRow], delivery: Delivery | None = None) -> set[bytes]:
     """Stores a batch and returns the keys of the events that were new. Committed when it returns.
 
-    A key that stands twice in `rows` is stored once. `then` is called with their number before the commit: what it
-    writes stands or falls with the events.
+    A key that stands twice in `rows` is stored once. The delivery is noted in the same transaction, also without rows.
     """
     months = partitions.months_of([row.occurred_at for row in rows])
     partitions.ensure(months)
+    insert = _insert_few if len(rows) <= FEW else _insert_many
     try:
-        return _stored(rows, then)
+        return insert(rows, delivery)
     except IntegrityError as error:
         if not isinstance(error.__cause__, CheckViolation) or connection.in_atomic_block:
             raise
         partitions.forget()  # somebody dropped one meanwhile; what else violates a check does so again
         partitions.ensure(months)
-        return _stored(rows, then)
+        return insert(rows, delivery)
 
 
-def _stored(rows: Sequence[EventRow], then: Callable[[int], None] | None) -> set[bytes]:
-    with transaction.atomic():
-        new = _insert(rows) if rows else set()
-        if then is not None:
-            then(len(new))
-    return new
-
-
-def _insert(rows: Sequence[EventRow]) -> set[bytes]:
-    return _insert_few(rows) if len(rows) <= FEW else _insert_many(rows)
-
-
-def _insert_few(rows: Sequence[EventRow]) -> set[bytes]:
-    """One statement: for a few rows, COPY and a temporary table cost several times what the rows do."""
-    rows = sorted(rows, key=lambda row: row[:3])
-    values = [value for row in rows for value in (*row[:2], row.event_key.hex(), *row[3:])]
+def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[bytes]:
+    """One message to the database, which is one transaction unless the caller has begun one."""
+    if not rows and delivery is None:
+        return set()
+    events, values = _listed(sorted(rows, key=lambda row: row[:3]))
+    noted, said = _noted(delivery)
     with connection.cursor() as cursor:
-        cursor.execute(f"{_LOCK} {_STORE_FEW.replace('ROWS', ', '.join([_ROW] * len(rows)))}", values)
+        sql = f"{_LOCK}; {_store(events, noted)} {_NEW}"
+        cursor.execute(sql, {**values, **said, "rows": len(rows)})
         cursor.nextset()
-        return {key for (key,) in cursor.fetchall()}
+        (keys,) = cursor.fetchone()
+    return _new(rows, keys)
 
 
-def _insert_many(rows: Sequence[EventRow]) -> set[bytes]:
-    with connection.cursor() as cursor:
+def _listed(rows: Sequence[EventRow]) -> tuple[str, dict[str, Any]]:
+    """The rows as VALUES, with their parameters."""
+    if not rows:
+        return f"SELECT {_ALL} FROM usage_event WHERE false", {}
+    values = {
+        f"{name}_{number}": value.hex() if isinstance(value, bytes) else value
+        for number, row in enumerate(rows)
+        for name, value in zip(COLUMNS, row, strict=True)
+    }
+    lines = (", ".join(f"%({name}_{number})s" for name in COLUMNS) for number in range(len(rows)))
+    return f"VALUES {', '.join(f'({line})' for line in lines)}", values
+
+
+def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[bytes]:
+    noted, said = _noted(delivery)
+    with transaction.atomic(), connection.cursor() as cursor:
         _begin()
         with cursor.copy(f"{_COPY} (FORMAT BINARY)") as copy:
             copy.set_types(_TYPES)
             for row in rows:
                 copy.write_row(row)
-        cursor.execute(f"{_STORE} {_NEW}", [len(rows)])
-        new, keys = cursor.fetchone()
-    return {row.event_key for row in rows} if new == len(rows) else set(keys or ())
+        cursor.execute(f"{_store(_COPIED, noted)} {_NEW}", {**said, "rows": len(rows)})
+        (keys,) = cursor.fetchone()
+    return _new(rows, keys)
+
+
+def _noted(delivery: Delivery | None) -> tuple[str, dict[str, Any]]:
+    return (delivery.sql, delivery.parameters) if delivery else ("", {})
+
+
+def _new(rows: Sequence[EventRow], keys: Sequence[bytes] | None) -> set[bytes]:
+    return {row.event_key for row in rows} if keys is None else set(keys)
 
 
 def store_block(block: bytes) -> int:
@@ -137,7 +150,7 @@ def store_block(block: bytes) -> int:
         _begin()
         with cursor.copy(_COPY) as copy:
             copy.write(block)
-        cursor.execute(f"{_STORE} SELECT count(*) FROM stored")
+        cursor.execute(f"{_store(_COPIED)} SELECT count(*) FROM stored")
         return int(cursor.fetchone()[0])
 
 
