@@ -19,13 +19,12 @@ from analytics.api.auth import Key
 from analytics.api.body import MIB, Limits
 from analytics.api.problems import Problem
 from analytics.ingest import native
-from analytics.ingest.decoding import Undecodable
+from analytics.ingest.decoding import MAX_EVENTS, TooManyEvents, Undecodable
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.intake import Sender, Stored, Verdict, ingest
 from analytics.keys import ValidKey
 from analytics.models.keys import Endpoint, Scope
 
-MAX_EVENTS = 10_000
 EVENT_LIMITS = Limits(wire=8 * MIB, unpacked=32 * MIB)
 
 Drafts = list[EventDraft | Rejected]
@@ -57,11 +56,12 @@ def take(
         now = dt.datetime.now(dt.UTC)
         try:
             drafts = decode(unpacked, now)
+        except TooManyEvents as fault:
+            detail = f"Nothing was stored: {fault.reason}; send smaller batches."
+            members = {"limit_events": MAX_EVENTS}
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members=members) from fault
         except Undecodable as fault:
             raise _bad_request(fault) from fault
-        if len(drafts) > MAX_EVENTS:
-            detail = f"{len(drafts):,} events in one request; at most {MAX_EVENTS:,} are taken."
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members={"limit_events": MAX_EVENTS})
         return ingest(drafts, key.source or endpoint.value, now, Sender(key.id, endpoint.value))
 
 

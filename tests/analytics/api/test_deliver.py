@@ -16,6 +16,7 @@ from hypothesis.extra.django import TestCase
 
 from analytics import keys
 from analytics.api import deliver, gate
+from analytics.ingest.decoding import MAX_EVENTS
 from analytics.models import ApiKey, Delivery, PendingEvent, RejectedEvent, Scope, UsageEvent
 from analytics.rollups.fold import fold_pending
 from tests.analytics.api.client import Program, make_key, told
@@ -205,9 +206,9 @@ def test_a_gzip_bomb_is_refused(program: Program) -> None:
 
 
 def test_too_many_events_are_refused(program: Program) -> None:
-    response = program.deliver(EVENTS, b"[" + b",".join([b"0"] * (deliver.MAX_EVENTS + 1)) + b"]")
+    response = program.deliver(EVENTS, b"[" + b",".join([b"0"] * (MAX_EVENTS + 1)) + b"]")
     assert refused(response) == 413
-    assert told(response)["limit_events"] == deliver.MAX_EVENTS
+    assert told(response)["limit_events"] == MAX_EVENTS
 
 
 @pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "zstd", "x" * 1000])
