@@ -23,6 +23,7 @@ from usermgmt.models import normalize_email
 
 CLOCK_SKEW = dt.timedelta(minutes=10)
 MAX_EMAIL = 254
+MAX_LATENCY_MS = 10**12
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -67,7 +68,7 @@ class EventDraft(msgspec.Struct, kw_only=True, gc=False):
     output_tokens: Tokens | None = None
     reasoning_tokens: Tokens = 0
     status: Literal["success", "error", "cancelled"] = "success"
-    latency_ms: Annotated[int, Meta(ge=0, le=10**12)] | None = None
+    latency_ms: Annotated[int, Meta(ge=0, le=MAX_LATENCY_MS)] | None = None
 
     @property
     def kind_code(self) -> Kind:
