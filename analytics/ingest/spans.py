@@ -1,0 +1,273 @@
+"""Spans of traces as usage: which are model calls, who asked for them, and which of them is the request.
+
+In: the spans of one export, in either encoding. Out: a draft or a rejection for each model call; other spans are no
+events, but lend their names to the calls beneath them.
+
+- **A model call** is what says so: `gen_ai.operation.name`, else OpenInference's kind, else Traceloop's request type.
+  Agents, workflows, tools and handlers around calls are none, whatever sums of tokens they carry. Where two libraries
+  tell of the same call (a framework's span around its client's), the one next to the provider counts.
+- **Requests.** What makes one trace is one ask: of the calls of a trace the first that succeeded (else the first) is
+  the request, the others were made while answering it. Spans are sent as they end, so a long trace comes in several
+  exports, and nothing in a span tells whether an earlier export brought a call of its trace: each export that holds
+  calls of it counts one. Embeddings are never requests, nor are calls with `panta.request` = false.
+- **Identity** is trace id and span id, so that an export sent again changes nothing.
+- **Names** (person, team, assistant, workflow) are those of the call, else of the nearest span around it in the same
+  export, else of the resource. `service.name` names a program and no assistant.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.ingest import span_words as words
+from analytics.ingest.draft import MAX_LATENCY_MS, EventDraft, Rejected, draft
+from analytics.ingest.tokens import Tokens, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An attribute whose value cannot be what is asked for; a call that needs it is rejected."""
+
+    reason: str
+
+
+Value = str | int | float | bool | Unusable
+Attributes = Mapping[str, Value]
+
+_CANCELLED = ("CancelledError", "AbortError")
+_MAX_NAME = 200
+_MAX_PARENTS = 64
+_MAX_NANOSECONDS = 2**64
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+SpanId = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """One span, its attributes reduced to those in `words.WANTED`. Ids are hexadecimal, times nanoseconds since 1970."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    start: int
+    end: int
+    failed: bool
+    attributes: Attributes
+    resource: Attributes
+    scope: str
+
+    @property
+    def id(self) -> SpanId:
+        return self.trace_id, self.span_id
+
+    @property
+    def answers(self) -> bool:
+        return _is_one_of(self.attributes, words.ANSWERING)
+
+    @property
+    def knows_usage(self) -> bool:
+        return any(key in self.attributes for key in words.INPUT + words.OUTPUT)
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failed and words.ERROR not in self.attributes
+
+    @property
+    def is_call(self) -> bool:
+        return self.answers or _is_one_of(self.attributes, words.EMBEDDING)
+
+
+def _is_one_of(attributes: Attributes, kinds: Mapping[str, set[str]]) -> bool:
+    """By the first of the three vocabularies that the span speaks."""
+    return next((attributes[key] in names for key, names in kinds.items() if key in attributes), False)
+
+
+def events(spans: Sequence[Span], now: dt.datetime) -> list[EventDraft | Rejected]:
+    """A draft or a rejection for each model call, in order."""
+    export = _Export(spans)
+    return [_draft(span, export, now) for span in export.calls]
+
+
+class _Export:
+    """The spans of one export and how they hang together."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._by_id = {span.id: span for span in spans}
+        calls = [span for span in spans if span.is_call]
+        told_twice = {id_ for call in calls if call.answers for id_ in self._told_twice(call)}
+        self.calls = [span for span in calls if span.id not in told_twice]
+        self._requests = set(self._request_of_each_trace().values())
+
+    def around(self, span: Span) -> list[Span]:
+        """The spans around this one, the nearest first, as far as they are known. None where they go in a circle."""
+        found: list[Span] = []
+        parent = self._by_id.get((span.trace_id, span.parent_id))
+        while parent is not None and len(found) < _MAX_PARENTS:
+            if parent is span or parent in found:
+                return []
+            found.append(parent)
+            parent = self._by_id.get((parent.trace_id, parent.parent_id))
+        return found
+
+    def is_request(self, span: Span) -> bool:
+        return span.id in self._requests
+
+    def holders(self, span: Span) -> list[Attributes]:
+        """Where to look for names, in order."""
+        return [span.attributes, *(around.attributes for around in self.around(span)), span.resource]
+
+    def _told_twice(self, call: Span) -> list[SpanId]:
+        """The spans that tell of this call again: those around it, or it where only they know its usage."""
+        around = [span for span in self.around(call) if span.answers]
+        if not call.knows_usage and any(span.knows_usage for span in around):
+            return [call.id]
+        return [span.id for span in around]
+
+    def _request_of_each_trace(self) -> dict[str, SpanId]:
+        asked = [span for span in self.calls if span.answers and not _is_no(span.attributes.get(words.MARK))]
+        asked.sort(key=lambda span: (span.succeeded, -span.start, span.span_id))
+        return {span.trace_id: span.id for span in asked}  # the last of each trace stays
+
+
+def _is_no(mark: Value | None) -> bool:
+    return mark is False or (isinstance(mark, str) and mark.lower() == "false")
+
+
+# --- One call -----------------------------------------------------------------------------------------------------
+class _Refused(Exception):  # noqa: N818  # a verdict
+    pass
+
+
+def _draft(span: Span, export: _Export, now: dt.datetime) -> EventDraft | Rejected:
+    try:
+        event = draft(_fields(span, export), now)
+    except _Refused as fault:
+        return Rejected(f"span {span.span_id[:16]}: {fault}")
+    return Rejected(f"span {span.span_id[:16]}: {event.reason}") if isinstance(event, Rejected) else event
+
+
+def _fields(span: Span, export: _Export) -> dict[str, Any]:
+    holders = list(export.holders(span))
+    person = _first_holder(holders, words.USER_ID + words.EMAIL)
+    team = _first_holder(holders, words.TEAM_ID + words.TEAM)
+    return {
+        "event_id": f"{_id(span.trace_id, 32, 'traceId')}:{_id(span.span_id, 16, 'spanId')}",
+        "occurred_at": _instant(span.start),
+        "user_id": _text(person, words.USER_ID),
+        "email": _text(person, words.EMAIL),
+        "user_name": (_text(person, words.USER_NAME) or "")[:_MAX_NAME] or None,
+        "team_id": _text(team, words.TEAM_ID),
+        "team": _text(team, words.TEAM),
+        "assistant": _nearest(holders, _agent),
+        "workflow": _nearest(holders, _workflow),
+        "model": _text(span.attributes, words.MODEL) or "",
+        "request": export.is_request(span),
+        **_tokens(span).fields(),
+        "status": _status(span),
+        "latency_ms": _latency_ms(span),
+    }
+
+
+def _first_holder(holders: Iterable[Attributes], keys: Sequence[str]) -> Attributes:
+    return next((held for held in holders if any(held.get(key, "") != "" for key in keys)), {})
+
+
+def _nearest(holders: Iterable[Attributes], named: Callable[[Attributes], str | None]) -> str | None:
+    return next(filter(None, map(named, holders)), None)
+
+
+def _agent(held: Attributes) -> str | None:
+    """By name; by id only where there is no name, for frameworks make up a new id with every start."""
+    if held.get(words.OPERATION) == words.RUNS_WORKFLOW:
+        return None
+    own = [name for kind, name in words.AGENT_SPANS.items() if str(held.get(kind)).lower() == "agent"]
+    return _text(held, words.AGENT) or _text(held, own)
+
+
+def _workflow(held: Attributes) -> str | None:
+    own = words.AGENT if held.get(words.OPERATION) == words.RUNS_WORKFLOW else ()
+    return _text(held, words.WORKFLOW) or _text(held, own)
+
+
+def _text(attributes: Attributes, keys: Sequence[str]) -> str | None:
+    """The first of these attributes that says something. Raises _Refused where it is no text of a length we keep."""
+    for key in keys:
+        value = attributes.get(key, "")
+        if isinstance(value, Unusable):
+            raise _Refused(f"{key} {value.reason}")
+        if isinstance(value, bool | float):
+            raise _Refused(f"{key} is no text")
+        if value != "":
+            text = str(value)
+            if len(text) > _MAX_NAME and key not in words.USER_NAME + words.EMAIL:
+                raise _Refused(f"{key} is longer than {_MAX_NAME} characters")
+            return text
+    return None
+
+
+def _number(attributes: Attributes, keys: Sequence[str]) -> int | None:
+    for key in keys:
+        value = attributes.get(key)
+        if value is None:
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _Refused(f"{key} is no whole number")
+        return value
+    return None
+
+
+def _tokens(span: Span) -> Tokens:
+    said = span.attributes
+    read, write = _number(said, words.CACHE_READ) or 0, _number(said, words.CACHE_WRITE) or 0
+    input_, output, total = _number(said, words.INPUT), _number(said, words.OUTPUT), _number(said, words.TOTAL)
+    separate = total is not None and total == (input_ or 0) + (output or 0) + read + write
+    by_hand = _is_anthropic(said) and not span.scope.startswith(words.ADD_CACHED)
+    return counted(
+        input_,
+        output,
+        cache_read=read,
+        cache_write=write,
+        reasoning=_number(said, words.REASONING) or 0,
+        cache_excluded=separate or by_hand,
+    )
+
+
+def _is_anthropic(attributes: Attributes) -> bool:
+    """Also where another cloud offers Anthropic's models."""
+    provider = str(next((attributes[key] for key in words.PROVIDER if key in attributes), ""))
+    model = str(next((attributes[key] for key in words.MODEL if key in attributes), ""))
+    return "anthropic" in provider.lower() or "claude" in model.lower()
+
+
+def _status(span: Span) -> str:
+    kind = span.attributes.get(words.ERROR)
+    if span.succeeded:
+        return "success"
+    return "cancelled" if isinstance(kind, str) and kind.rstrip("'>").endswith(_CANCELLED) else "error"
+
+
+def _latency_ms(span: Span) -> int | None:
+    """None where a clock was set meanwhile, or an end is missing."""
+    took = (span.end - span.start) // 1_000_000
+    return took if 0 <= took <= MAX_LATENCY_MS else None
+
+
+def _id(text: str, length: int, name: str) -> str:
+    if len(text) != length or not _HEX.fullmatch(text) or not text.strip("0"):
+        raise _Refused(f"{name} is not {length} hexadecimal digits")
+    return text.lower()
+
+
+def _instant(nanoseconds: int) -> dt.datetime:
+    if not 0 < nanoseconds < _MAX_NANOSECONDS:
+        raise _Refused("startTimeUnixNano is missing, or no time")
+    return _EPOCH + dt.timedelta(microseconds=nanoseconds // 1000)
