@@ -44,6 +44,8 @@ PUBLIC = frozenset(
 KEY = frozenset(
     {
         "api/v1/events",
+        "api/v1/litellm",
+        "v1/traces",
     }
 )
 SIGNED_IN = frozenset(

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as internal_error
 
+from analytics.api import ground
 from analytics.api.problems import Problem, busy
 from panta_admin.access import Access, access_of
 
@@ -25,7 +26,7 @@ _AWAY = ("08", "53", "57P01", "57P02", "57P03")
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when the exception being handled means that the database is away, else the usual 500."""
     if access_of(request.path_info) is Access.KEY:
-        return _problem(sys.exc_info()[1])
+        return ground.answer(request, _problem(sys.exc_info()[1]))
     if not is_database_away(sys.exc_info()[1]):
         return internal_error(request)
     # Rendered without the request: context processors ask for the user, and the user is in the database.
@@ -35,13 +36,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _problem(error: BaseException | None) -> HttpResponse:
+def _problem(error: BaseException | None) -> Problem:
     """For programs. A statement given up after waiting too long (for a rebuild, say) may well work later: 503 too."""
     if isinstance(error, OperationalError | InterfaceError):
-        return busy(
-            "The database cannot answer now; nothing was kept. Try again later.", RETRY_AFTER_SECONDS
-        ).response()
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; it is in the log.").response()
+        return busy("The database cannot answer now; nothing was kept. Try again later.", RETRY_AFTER_SECONDS)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here; it is in the log.")
 
 
 def is_database_away(error: BaseException | None) -> bool:

@@ -169,6 +169,8 @@ TABLE = {
         "/admin/users/987654321/sessions/end/", CLOSED, HIDDEN, "405 302 405 405 405"
     ),
     "api/v1/events": Row("/api/v1/events", *KEY_TO_POST),
+    "api/v1/litellm": Row("/api/v1/litellm", *KEY_TO_POST),
+    "v1/traces": Row("/v1/traces", *KEY_TO_POST),
     "api/v1/openapi.json": Row("/api/v1/openapi.json", *EVERYBODY_SEES),
     "api/<path:rest>": Row("/api/of/nothing", *NOTHING_THERE),
     "v1/<path:rest>": Row("/v1/of/nothing", *NOTHING_THERE),

@@ -18,7 +18,7 @@ from analytics.api import body, gate
 from analytics.api.auth import Key
 from analytics.api.body import MIB, Limits
 from analytics.api.problems import Problem
-from analytics.ingest import native
+from analytics.ingest import litellm, native
 from analytics.ingest.decoding import MAX_EVENTS, TooManyEvents, Undecodable
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.intake import Sender, Stored, Verdict, ingest
@@ -26,6 +26,8 @@ from analytics.keys import ValidKey
 from analytics.models.keys import Endpoint, Scope
 
 EVENT_LIMITS = Limits(wire=8 * MIB, unpacked=32 * MIB)
+# A full batch of 512 calls is 6 MB without prompts, and they are inside; LiteLLM neither packs nor splits it.
+LITELLM_LIMITS = Limits(wire=64 * MIB, unpacked=64 * MIB)
 
 Drafts = list[EventDraft | Rejected]
 
@@ -44,6 +46,12 @@ class Result(msgspec.Struct, omit_defaults=True):
 def events(request: HttpRequest) -> HttpResponse:
     """Usage events in our own format."""
     return _answer(take(request, Endpoint.EVENTS, native.decode, EVENT_LIMITS))
+
+
+@router.post("/api/v1/litellm", auth=Key(Scope.INGEST), operation_id="deliver_litellm")
+def litellm_calls(request: HttpRequest) -> HttpResponse:
+    """What LiteLLM's `generic_api` callback posts: model calls as a JSON array, one object, or one object a line."""
+    return _answer(take(request, Endpoint.LITELLM, litellm.decode, LITELLM_LIMITS))
 
 
 def take(

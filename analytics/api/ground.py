@@ -38,15 +38,15 @@ def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpRespons
     """Django answers a wrong method without a word of explanation."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def view_or_problem(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         response: HttpResponseBase = view(request, *args, **kwargs)
         if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
             return response
         allowed = response.headers.get("Allow", "")
         detail = f"{request.method} is not possible here, only {allowed}."
-        return Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed}).response()
+        return answer(request, Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allowed}))
 
-    return answer
+    return view_or_problem
 
 
 api = Api(
@@ -59,9 +59,15 @@ api = Api(
 )
 
 
+# Operations of a protocol that has its own form of errors, by path.
+OWN_FORMS: dict[str, Callable[[HttpRequest, Problem], HttpResponse]] = {}
+
+
 @api.exception_handler(Problem)
-def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
-    return problem.response()
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The problem as whoever asks understands it."""
+    own_form = OWN_FORMS.get(request.path_info)
+    return own_form(request, problem) if own_form else problem.response()
 
 
 @api.exception_handler(ValidationError)

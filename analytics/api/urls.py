@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from analytics.api import deliver, ground
+from analytics.api import deliver, ground, traces
 
 ground.api.add_router("", deliver.router)
+ground.api.add_router("", traces.router)
+ground.OWN_FORMS[traces.PATH] = traces.answer
 
 
 def patterns() -> list[object]:

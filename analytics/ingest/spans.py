@@ -51,7 +51,7 @@ SpanId = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Span:
-    """One span, its attributes reduced to those in `words.WANTED`. Ids are hexadecimal, times nanoseconds since 1970."""
+    """One span, its attributes reduced to `words.WANTED`. Ids are hexadecimal, times nanoseconds since 1970."""
 
     trace_id: str
     span_id: str

@@ -132,10 +132,12 @@ def _bodies(events: int, size: int) -> list[bytes]:
 
 
 def _blocks(size: int) -> list[bytes]:
-    """What stands in `usage_event`, as COPY text in batches of `size`, in the order in which it came in."""
+    """What stands in `usage_event`, as COPY text in batches of `size`, as it came in: in no order of any index."""
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY (SELECT {_ALL} FROM usage_event ORDER BY received_at) TO STDOUT") as copy,
+        cursor.copy(
+            f"COPY (SELECT {_ALL} FROM usage_event ORDER BY received_at, md5(event_key::text)) TO STDOUT"
+        ) as copy,
     ):
         lines = b"".join(copy).splitlines(keepends=True)
     return [b"".join(lines[first : first + size]) for first in range(0, len(lines), size)]
