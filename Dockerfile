@@ -21,6 +21,8 @@ COPY analytics analytics
 COPY usermgmt usermgmt
 COPY templates templates
 COPY static static
+COPY locale locale
+RUN python -m panta_admin.catalogues
 # Collecting asks no server; these values live for this one step only.
 RUN SECRET_KEY=only-while-the-image-is-built-0123456789 ALLOWED_HOSTS=localhost DATABASE_URL=postgresql://build@localhost/build \
     REDIS_URL=redis://localhost:6379/0 python manage.py collectstatic --noinput --verbosity 0

@@ -9,14 +9,21 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 BIN := .venv/bin
 PYTHON_READY := .venv/.installed
 NODE_READY := node_modules/.installed
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
-.PHONY: help install run test lint types contracts migrations pytest format lock screenshots benchmark
+.PHONY: help install catalogues messages run test lint types contracts migrations pytest format lock screenshots \
+	benchmark
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-install: $(PYTHON_READY) $(NODE_READY) ## .venv and node_modules as the lock files say
+install: $(PYTHON_READY) $(NODE_READY) catalogues ## .venv and node_modules as the lock files say
+
+catalogues: $(CATALOGUES) ## The translations, compiled
+
+messages: install ## Bring new texts of the source into locale/ (needs GNU gettext)
+	$(BIN)/python manage.py makemessages --all --no-obsolete --no-location --ignore=tests --ignore=node_modules
 
 run: install ## The whole product with a demo workspace (PORT=8000)
 	@PORT=$(PORT) $(BIN)/python manage.py up
@@ -65,6 +72,9 @@ $(PYTHON_READY): requirements-dev.lock
 		rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)." >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+%.mo: %.po | $(PYTHON_READY)
+	@$(BIN)/python -m panta_admin.catalogues
 
 # Without npm the chart library comes out of the Python package: bigger, but it works.
 $(NODE_READY): package-lock.json
