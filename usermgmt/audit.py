@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from usermgmt.models import Action, AuditEntry, Team, User
 
-ERASED_NAME = "Erased person"
+ERASED_NAME = "Erased person"  # stored so, whatever language is spoken; the database lets nothing else through
 
 
 def record(
@@ -64,6 +65,12 @@ def forget_names(ids: Collection[int]) -> None:
             old.before, old.after = _without_names(old.before), _without_names(old.after)
             old.save(update_fields=["target_name", "before", "after"])
         cursor.execute("SET LOCAL panta.erasing = 'off'")
+
+
+def shown_name(name: object) -> str:
+    """A stored name, or who bears it, as a reader sees it: who was erased is called so in the reader's language."""
+    text = str(name)
+    return _("Erased person") if text == ERASED_NAME else text
 
 
 def _without_names(values: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from usermgmt import csv_cells, queries
+from usermgmt import audit, csv_cells, queries
 from usermgmt.csv_cells import Cell, instant
 from usermgmt.models import Action, AuditEntry, Role, Status, User
 from usermgmt.team_forms import TeamColor
@@ -231,7 +231,9 @@ def _said(values: dict[str, Any], field: str) -> str | None:
     value = values[field]
     if isinstance(value, list):
         return ", ".join(map(str, value)) or _("none")
-    return str(_CHOICES.get(field, {}).get(value, value)) if value not in ("", None) else _("none")
+    if value in ("", None):
+        return _("none")
+    return audit.shown_name(str(_CHOICES.get(field, {}).get(value, value)))
 
 
 def action_label(action: str) -> str:

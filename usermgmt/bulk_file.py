@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from usermgmt import csv_cells
@@ -84,7 +85,10 @@ def _rows(path: Path) -> list[StoredRow]:
             elif any(cell not in (None, "") for cell in cells):
                 stored.append(_stored(line, dict(zip(matched, cells, strict=True))))
             if len(stored) > MAX_ROWS:
-                raise UnreadableFile(_("The file has more than %(count)s rows. Split it.") % {"count": f"{MAX_ROWS:,}"})
+                raise UnreadableFile(
+                    _("The file has more than %(count)s rows. Split it.")
+                    % {"count": number_format(MAX_ROWS, force_grouping=True)}
+                )
     if not stored:
         raise UnreadableFile(_("The file has column names, but no rows below them."))
     return stored

@@ -20,6 +20,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 if TYPE_CHECKING:
     Reader = io.BufferedReader[Any]
 
@@ -82,9 +86,10 @@ def open_bytes(path: Path) -> IO[bytes]:
     """The file as it lies on disk, not empty. Raises UnreadableFile."""
     try:
         if not path.is_file():
-            raise UnreadableFile(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
+            wrong = _("%(file)s is not a file.") if path.exists() else _("%(file)s does not exist.")
+            raise UnreadableFile(wrong % {"file": path})
         if not path.stat().st_size:
-            raise UnreadableFile(f"{path} is empty.")
+            raise UnreadableFile(_("%(file)s is empty.") % {"file": path})
         return path.open("rb")
     except OSError as error:
         raise reading_problem(path, error) from error
@@ -98,7 +103,7 @@ def unpacked(path: Path, raw: IO[bytes]) -> Reader:
     reader: Reader = io.BufferedReader(cast("io.RawIOBase", source), 1 << 18)
     try:
         if not reader.peek(1):
-            raise UnreadableFile(f"{path} is empty.")
+            raise UnreadableFile(_("%(file)s is empty.") % {"file": path})
     except READING_ERRORS as error:
         raise reading_problem(path, error) from error
     return reader
@@ -106,22 +111,24 @@ def unpacked(path: Path, raw: IO[bytes]) -> Reader:
 
 def reading_problem(path: Path, error: Exception) -> UnreadableFile:
     """What a failed read means: a packed file cut short or damaged, a wrong encoding, a disk that gives up."""
+    said: dict[str, object] = {"file": path, "error": error}
     if isinstance(error, EOFError):
-        return UnreadableFile(f"{path} ends in the middle: the gzip file is truncated.")
+        return UnreadableFile(_("%(file)s ends in the middle: the gzip file is truncated.") % said)
     if isinstance(error, gzip.BadGzipFile | zlib.error):
-        return UnreadableFile(f"{path} is damaged: {error}.")
+        return UnreadableFile(_("%(file)s is damaged: %(error)s.") % said)
     if isinstance(error, UnicodeDecodeError):
-        return UnreadableFile(f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x}): save it as UTF-8.")
-    return UnreadableFile(f"{path} cannot be read: {error}.")
+        said["byte"] = f"0x{error.object[error.start]:02x}"
+        return UnreadableFile(_("%(file)s is not UTF-8 (byte %(byte)s): save it as UTF-8.") % said)
+    return UnreadableFile(_("%(file)s cannot be read: %(error)s.") % said)
 
 
 def refuse_binary(path: Path, reader: Reader) -> None:
     """Raises UnreadableFile unless the file begins like text."""
     head = reader.peek(4096)
     if head.startswith(_UTF_16):
-        raise UnreadableFile(f"{path} is UTF-16: save it as UTF-8.")
+        raise UnreadableFile(_("%(file)s is UTF-16: save it as UTF-8.") % {"file": path})
     if b"\x00" in head:
-        raise UnreadableFile(f"{path} is a binary file, not text.")
+        raise UnreadableFile(_("%(file)s is a binary file, not text.") % {"file": path})
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------
@@ -155,7 +162,7 @@ class CsvFile(TableFile):
                     if len(cells) == width:
                         yield line, pick(cells)
                     elif cells:  # blank lines are no rows
-                        yield line, Damaged(f"{len(cells)} cells where the first line has {width}")
+                        yield line, Damaged(_uneven(len(cells), width))
                     line = reader.line_num + 1
                 return
             except csv.Error as error:
@@ -172,7 +179,10 @@ class CsvFile(TableFile):
         try:
             while line := text.readline(MAX_LINE):
                 if len(line) == MAX_LINE:
-                    raise UnreadableFile(f"{self.path} has a line of {MAX_LINE:,} characters or more.")
+                    raise UnreadableFile(
+                        _("%(file)s has a line of %(count)s characters or more.")
+                        % {"file": self.path, "count": number_format(MAX_LINE, force_grouping=True)}
+                    )
                 yield line
         except READING_ERRORS as error:
             raise reading_problem(self.path, error) from error
@@ -181,7 +191,10 @@ class CsvFile(TableFile):
         try:
             columns = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
-            raise UnreadableFile(f"{self.path} does not begin with a line of column names: {error}.") from error
+            raise UnreadableFile(
+                _("%(file)s does not begin with a line of column names: %(error)s.")
+                % {"file": self.path, "error": error}
+            ) from error
         return checked_columns(self.path, columns)
 
 
@@ -189,9 +202,11 @@ def checked_columns(path: Path, columns: list[str]) -> list[str]:
     """`columns`, if they are names by which cells can be found. Raises UnreadableFile."""
     named = [name for name in columns if name]
     if not named or not all(name.isprintable() for name in named):
-        raise UnreadableFile(f"{path} does not begin with a line of column names.")
+        raise UnreadableFile(_("%(file)s does not begin with a line of column names.") % {"file": path})
     if twins := sorted({name for name in named if named.count(name) > 1}):
-        raise UnreadableFile(f"{path} has several columns named {', '.join(twins)}.")
+        raise UnreadableFile(
+            _("%(file)s has several columns named %(names)s.") % {"file": path, "names": ", ".join(twins)}
+        )
     return columns
 
 
@@ -206,10 +221,19 @@ def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=bare.count)
 
 
+def _uneven(cells: int, width: int) -> str:
+    return ngettext(
+        "%(cells)s cell where the first line has %(width)s", "%(cells)s cells where the first line has %(width)s", cells
+    ) % {"cells": cells, "width": width}
+
+
 def _quoting_problem(error: csv.Error, first: int, last: int) -> str:
     if "unexpected end of data" in str(error):
-        return f"a quoted cell is never closed: lines {first} to {last} could not be read"
-    return f"not valid CSV: {error}"
+        return _("a quoted cell is never closed: lines %(first)s to %(last)s could not be read") % {
+            "first": first,
+            "last": last,
+        }
+    return _("not valid CSV: %(error)s") % {"error": error}
 
 
 # --- Excel --------------------------------------------------------------------------------------------------------
@@ -251,7 +275,10 @@ class ExcelFile(TableFile):
         try:
             for line, cells in enumerate(self._sheet.iter_rows(values_only=True, max_col=self._max_columns), start=1):
                 if line > MAX_SHEET_ROWS:
-                    raise UnreadableFile(f"{self.path} has more than {MAX_SHEET_ROWS:,} rows.")
+                    count = number_format(MAX_SHEET_ROWS, force_grouping=True)
+                    raise UnreadableFile(
+                        _("%(file)s has more than %(count)s rows.") % {"file": self.path, "count": count}
+                    )
                 yield cells
         except UnreadableFile:
             raise
@@ -265,7 +292,9 @@ def _first_sheet(path: Path, raw: IO[bytes], max_bytes: int) -> Any:
     try:
         with zipfile.ZipFile(raw) as archive:
             if sum(member.file_size for member in archive.infolist()) > max_bytes:
-                raise UnreadableFile(f"{path} unpacks to more than {max_bytes >> 20} MiB.")
+                raise UnreadableFile(
+                    _("%(file)s unpacks to more than %(size)s MiB.") % {"file": path, "size": max_bytes >> 20}
+                )
         raw.seek(0)
         sheet = load_workbook(raw, read_only=True, data_only=True, keep_links=False).worksheets[0]
         sheet.reset_dimensions()  # what the file says about its own extent may be wrong
@@ -277,7 +306,8 @@ def _first_sheet(path: Path, raw: IO[bytes], max_bytes: int) -> Any:
 
 
 def _no_workbook(path: Path, error: Exception) -> UnreadableFile:
-    return UnreadableFile(f"{path} is not a readable Excel workbook (.xlsx): {type(error).__name__} {error}".strip())
+    said = {"file": path, "error": f"{type(error).__name__} {error}".strip()}
+    return UnreadableFile(_("%(file)s is not a readable Excel workbook (.xlsx): %(error)s") % said)
 
 
 def _column_name(cell: Any) -> str:

@@ -214,7 +214,7 @@ def test_a_damaged_line_is_a_verdict(administrator: Actor) -> None:
     place = accepted(administrator, "email,name\nann@example.com,Ann\nbob@example.com\n")
     assert verdicts(administrator, place) == [
         ("ann@example.com", "will be invited"),
-        ("", "1 cells where the first line has 2"),
+        ("", "1 cell where the first line has 2"),
     ]
 
 

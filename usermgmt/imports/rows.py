@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from usermgmt.models import Role, normalize_email
 
 FIELDS = ("user_id", "email", "name", "teams", "joined_at", "role")
@@ -75,7 +77,7 @@ def _text(value: Any) -> str:
 
 def _identified(fields: dict[str, Any]) -> dict[str, Any]:
     if not fields.get("user_id") and not fields.get("email"):
-        raise ValueError("neither user_id nor email says who this is")
+        raise ValueError(_("neither user_id nor email says who this is"))
     return fields
 
 
@@ -83,9 +85,9 @@ def _checked(field_name: str, text: str | None, limit: int = MAX_TEXT) -> str | 
     if text is None:
         return None
     if len(text) > limit:
-        raise ValueError(f"{field_name} is longer than {limit} characters")
+        raise ValueError(_("%(column)s is longer than %(limit)s characters") % {"column": field_name, "limit": limit})
     if _FORBIDDEN.search(text):
-        raise ValueError(f"{field_name} contains control characters")
+        raise ValueError(_("%(column)s contains control characters") % {"column": field_name})
     return text
 
 
@@ -96,7 +98,7 @@ def _name(text: str | None) -> str | None:
 def _email(text: str | None) -> str | None:
     email = _checked("email", normalize_email(text) if text else None, MAX_EMAIL)
     if email is not None and not _EMAIL.fullmatch(email):
-        raise ValueError(f"'{email}' is not an email address")
+        raise ValueError(_("'%(email)s' is not an email address") % {"email": email})
     return email
 
 
@@ -112,14 +114,14 @@ def _role(text: str | None) -> Role | None:
         return None
     role = _ROLES.get(text.casefold())
     if role is None:
-        raise ValueError(f"role '{text}' is neither administrator nor user")
+        raise ValueError(_("role '%(role)s' is neither administrator nor user") % {"role": text})
     return role
 
 
 def _instant(value: Any, zone: ZoneInfo, now: dt.datetime) -> dt.datetime | None:
     instant = _parsed_instant(value, zone)
     if instant is not None and not EARLIEST <= instant <= now + CLOCK_SKEW:
-        raise ValueError(f"joined_at {value} is not between 2000-01-01 and now")
+        raise ValueError(_("joined_at %(value)s is not between 2000-01-01 and now") % {"value": value})
     return instant
 
 
@@ -132,10 +134,11 @@ def _parsed_instant(value: Any, zone: ZoneInfo) -> dt.datetime | None:
             value = dt.datetime.fromisoformat(text)
         except ValueError:
             raise ValueError(
-                f"joined_at '{text}' is no date (2026-01-31) and no time (2026-01-31T09:00+01:00)"
+                _("joined_at '%(value)s' is no date (2026-01-31) and no time (2026-01-31T09:00+01:00)")
+                % {"value": text}
             ) from None
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time.min)
     if not isinstance(value, dt.datetime):
-        raise ValueError(f"joined_at '{value}' is no date")
+        raise ValueError(_("joined_at '%(value)s' is no date") % {"value": value})
     return value if value.tzinfo else value.replace(tzinfo=zone)

@@ -1,11 +1,12 @@
-"""How entries of the audit log are read: the action in words, and what changed, field by field."""
+"""How entries of the audit log are read: the action in words, who was concerned, what changed, field by field."""
 
 from __future__ import annotations
 
 from django import template
 
-from usermgmt import audit_log
+from usermgmt import audit, audit_log
 
 register = template.Library()
 register.filter("changes", audit_log.changes)
 register.filter("action_label", audit_log.action_label)
+register.filter("shown_name", audit.shown_name)

@@ -79,7 +79,7 @@ def test_a_line_of_another_width_is_damaged_and_its_neighbours_are_not(put: Put)
         (4, True),
         (5, False),
     ]
-    assert found[1][1].reason == "1 cells where the first line has 2"
+    assert found[1][1].reason == "1 cell where the first line has 2"
 
 
 def test_a_line_of_broken_quotes_is_damaged_and_its_neighbours_are_not(put: Put) -> None:
