@@ -16,7 +16,7 @@ from typing import Any
 import plotly.io
 from django.utils.formats import get_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from analytics.labels import Noun, abbreviate, label, mark, none_label
 from analytics.metrics.figures import Bucket, DayFigures, Named
@@ -296,21 +296,20 @@ def bucket_rows(report: AnalyticsReport) -> tuple[BucketRow, ...]:
     return tuple(BucketRow(name, users, users / (answer.included or 1)) for name, users in counts)
 
 
+_BUCKETS = {
+    Bucket.UNDER_1H: pgettext_lazy("time to first value", "<1h"),
+    Bucket.H1_6: pgettext_lazy("time to first value", "1–6h"),
+    Bucket.H6_24: pgettext_lazy("time to first value", "6–24h"),
+    Bucket.D1_3: pgettext_lazy("time to first value", "1–3d"),
+    Bucket.D3_7: pgettext_lazy("time to first value", "3–7d"),
+    Bucket.D7_PLUS: pgettext_lazy("time to first value", "7+d"),
+    Bucket.NEVER: pgettext_lazy("time to first value", "Never"),
+}
+
+
 def bucket_name(bucket: Bucket) -> str:
     """The bucket as the reader's language writes it."""
-    match bucket:
-        case Bucket.UNDER_1H:
-            return pgettext("time to first value", "<1h")
-        case Bucket.D1_3:
-            return pgettext("time to first value", "1–3d")
-        case Bucket.D3_7:
-            return pgettext("time to first value", "3–7d")
-        case Bucket.D7_PLUS:
-            return pgettext("time to first value", "7+d")
-        case Bucket.NEVER:
-            return pgettext("time to first value", "Never")
-        case _:
-            return bucket.value
+    return str(_BUCKETS[bucket])
 
 
 def _only_never(users: int) -> list[int]:

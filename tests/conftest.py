@@ -81,6 +81,16 @@ def _empty_report_cache() -> None:
     caches["report"].clear()
 
 
+@pytest.fixture(autouse=True)
+def _language_of_the_tests() -> Iterator[None]:
+    """A page asked for in another language leaves that language behind in its thread."""
+    from django.conf import settings
+    from django.utils import translation
+
+    yield
+    translation.activate(settings.LANGUAGE_CODE)
+
+
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A Valkey of the test's own, to stop, hang or fill: its process and its REDIS_URL."""

@@ -18,7 +18,9 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
+from usermgmt.languages import for_mail
 from usermgmt.models import User, normalize_email
 from usermgmt.redirects import is_own_path
 from usermgmt.sessions import end_sessions
@@ -86,7 +88,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         alone) have no sign-in to recover: a mailbox must not be enough to get one.
         """
         if user.email and user.has_usable_password():
-            super().send_password_reset_mail(user, user.email, context)
+            with override(for_mail(user)):
+                super().send_password_reset_mail(user, user.email, context)
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Mails in the language of who gets it, whoever caused it."""
+        with override(for_mail(user)):
+            super().send_notification_mail(template_prefix, user, context, email)
 
     def format_email_subject(self, subject: str) -> str:
         return str(subject)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db.models import F
 
+from usermgmt.languages import for_mail
 from usermgmt.models import Invitation, Mail, MailKind, Role, Status, User
 from usermgmt.refusals import Refused
 
@@ -27,9 +28,7 @@ def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invit
     end_open(user, now)
     invitation = _made(user, role, actor, now)
     invitation.save()
-    Mail.objects.create(
-        kind=MailKind.INVITATION, invitation=invitation, language=settings.LANGUAGE_CODE, next_attempt_at=now
-    )
+    Mail.objects.create(kind=MailKind.INVITATION, invitation=invitation, language=for_mail(user), next_attempt_at=now)
     return invitation
 
 
@@ -37,8 +36,9 @@ def issue_all(people: Sequence[User], actor: User | None, now: dt.datetime) -> N
     """`issue` for many at once, each with the role they have. None of them may have an open invitation."""
     made = [_made(user, Role(user.role), actor, now) for user in people]
     Invitation.objects.bulk_create(made, batch_size=CHUNK)
-    language = settings.LANGUAGE_CODE
-    mails = [Mail(kind=MailKind.INVITATION, invitation=one, language=language, next_attempt_at=now) for one in made]
+    mails = [
+        Mail(kind=MailKind.INVITATION, invitation=one, language=for_mail(one.user), next_attempt_at=now) for one in made
+    ]
     Mail.objects.bulk_create(mails, batch_size=CHUNK)
 
 

@@ -59,27 +59,32 @@
   };
 
   // --- Language --------------------------------------------------------------------------------------------------
-  const names = (dates, options) => {
-    const format = new Intl.DateTimeFormat(language, options);
-    return dates.map((date) => format.format(date));
+  const dayNames = (weekday) => {
+    const format = new Intl.DateTimeFormat(language, { weekday });
+    return DAY_NAMES.map((date) => format.format(date));
   };
 
-  const registerLanguage = () => {
-    const dayFirst = language.startsWith("de") ? "%-d. %b" : "%-d %b";
+  // As they are written behind a day: some languages spell them otherwise where they stand alone.
+  const monthNames = (month) => {
+    const format = new Intl.DateTimeFormat(language, { day: "numeric", month });
+    return MONTH_NAMES.map((date) => format.formatToParts(date).find((part) => part.type === "month").value);
+  };
+
+  const registerLanguage = (dayMonth) => {
     window.Plotly.register({
       moduleType: "locale",
       name: "page",
       dictionary: {},
       format: {
-        days: names(DAY_NAMES, { weekday: "long" }),
-        shortDays: names(DAY_NAMES, { weekday: "short" }),
-        months: names(MONTH_NAMES, { month: "long" }),
-        shortMonths: names(MONTH_NAMES, { month: "short" }),
-        date: "%-d %B %Y",
+        days: dayNames("long"),
+        shortDays: dayNames("short"),
+        months: monthNames("long"),
+        shortMonths: monthNames("short"),
+        date: `${dayMonth} %Y`,
         year: "%Y",
         month: "%b %Y",
-        dayMonth: dayFirst,
-        dayMonthYear: `${dayFirst} %Y`,
+        dayMonth,
+        dayMonthYear: `${dayMonth} %Y`,
       },
     });
   };
@@ -114,7 +119,7 @@
     try {
       await plotly();
       if (!canvas.isConnected) return;
-      if (drawn.size === 0) registerLanguage();
+      if (drawn.size === 0) registerLanguage(canvas.dataset.dayMonth);
       const { data, layout } = figureOf(canvas);
       await window.Plotly.react(canvas, data, layout, CONFIG);
       canvas.querySelector("[data-skeleton]")?.remove();

@@ -36,8 +36,8 @@ def test_admin_leads_to_the_first_tab(administrator: Actor) -> None:
 
 def test_the_place_one_is_at_is_marked(administrator: Actor) -> None:
     home, analytics = soup(administrator, "/"), soup(administrator, ANALYTICS)
-    assert [link.get_text(strip=True) for link in home.select("[aria-current]")] == ["Home"]
-    assert [link.get_text(strip=True) for link in analytics.select(".sidebar [aria-current]")] == ["Admin"]
+    assert [link.get_text(strip=True) for link in home.select("a[aria-current]")] == ["Home"]
+    assert [link.get_text(strip=True) for link in analytics.select(".sidebar a[aria-current]")] == ["Admin"]
     (tab,) = analytics.select(".tabs [aria-current]")
     assert (tab["aria-current"], tab["href"], tab.get_text(strip=True)) == ("page", ANALYTICS, "Analytics")
 
@@ -67,7 +67,14 @@ def test_signing_out_is_a_form_with_a_token(member: Actor) -> None:
     assert form.select("input[name=csrfmiddlewaretoken]")
 
 
-def test_a_choice_of_language_is_offered_only_where_there_is_one(member: Actor) -> None:
+def test_a_choice_of_language_is_offered_only_where_there_is_one(member: Actor, settings: Any) -> None:
+    choices = soup(member, "/").select("button[name=language]")
+    assert [(choice["value"], choice["lang"], choice.get_text(strip=True)) for choice in choices] == [
+        ("en", "en", "English"),
+        ("de", "de", "Deutsch"),
+    ]
+    assert [choice["value"] for choice in choices if choice.get("aria-current")] == ["en"]
+    settings.LANGUAGES = [("en", "English")]
     assert "Language" not in soup(member, "/").get_text()
 
 
