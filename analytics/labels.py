@@ -1,4 +1,5 @@
-"""What teams, assistants and workflows are called on the page and in the export, in the reader's language.
+"""What teams, assistants and workflows are called on the page and in the export, and what is wrong with a range, in the
+reader's language.
 
 In: a `Named` of the report. Out: its name, with "(deleted)" or "(archived)", or the word for "none".
 """
@@ -10,6 +11,9 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from analytics.metrics.figures import Named
+from analytics.periods import Problem
+
+SHOWN_LETTERS = 40  # of a value that cannot be read; the rest of it explains no more
 
 
 class Noun(StrEnum):
@@ -45,3 +49,18 @@ def abbreviate(name: str, length: int, ending: str = "") -> str:
     """`name` cut with an ellipsis so that it fits into `length` together with `ending`, which stays whole."""
     room = max(length - len(ending), 1)
     return (name if len(name) <= room else name[: room - 1].rstrip() + "…") + ending
+
+
+def range_problem(problem: Problem) -> str:
+    """What is wrong with a range and what to do about it. An unknown code raises KeyError."""
+    value = problem.value if len(problem.value) <= SHOWN_LETTERS else problem.value[: SHOWN_LETTERS - 1] + "…"
+    sentences = {
+        "unknown_preset": _("There is no range called “%(value)s”."),
+        "missing_date": _("A date range needs both a first and a last day."),
+        "bad_date": _("“%(value)s” is not a day of the calendar. Write it as YYYY-MM-DD, for example 2026-10-24."),
+        "reversed": _("The last day is before the first one. Swap them."),
+        "future": _("%(value)s has not come yet. Choose a first day that is not after today."),
+        "too_early": _("%(value)s is too early: there is nothing before 1 January 2000."),
+        "too_long": _("A range can be ten years long at most. Choose a later first day."),
+    }
+    return sentences[problem.code] % {"value": value}

@@ -23,6 +23,7 @@ from analytics.metrics.figures import (
     DayFigures,
     Named,
     PeriodTotals,
+    PersonFigures,
     TimeToFirstValue,
     UnusedAssistant,
     Workspace,
@@ -82,6 +83,38 @@ def load(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
             return report
         at, key = after, _cache_key(days, now, after)
     return report  # a workspace that never stands still: parts may be one fold apart
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """People with any usage in the report's range, by id. `nobody`: usage without a person, if there is any, told with
+    the last page.
+    """
+
+    people: tuple[PersonFigures, ...]
+    more: bool
+    nobody: PersonFigures | None
+
+
+def load_people(
+    days: DayRange, now: dt.datetime, at: State, *, after: int, limit: int
+) -> tuple[AnalyticsReport, PeoplePage]:
+    """The report of `days` and the page of its people behind the id `after`, both of one data version."""
+    for _attempt in range(ATTEMPTS):
+        report, page = load(days, now, at), _people(days, after, limit)
+        fresh = state.read()
+        if fresh.same_data(at):
+            break
+        at = fresh
+    return report, page
+
+
+def _people(days: DayRange, after: int, limit: int) -> PeoplePage:
+    found = usage.by_person(days, after, limit + 1)
+    if len(found) > limit:
+        return PeoplePage(found[:limit], more=True, nobody=None)
+    nobody = usage.without_person(days)
+    return PeoplePage(found, more=False, nobody=nobody if nobody != PersonFigures() else None)
 
 
 def _build(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:

@@ -46,6 +46,7 @@ KEY = frozenset(
         "api/v1/events",
         "api/v1/litellm",
         "v1/traces",
+        "api/v1/usage",
     }
 )
 SIGNED_IN = frozenset(

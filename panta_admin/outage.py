@@ -1,4 +1,4 @@
-"""The error page, and what a visitor gets while the database is away: 503 with Retry-After, without a query.
+"""The error pages, and what a visitor gets while the database is away: 503 with Retry-After, without a query.
 
 A `handler500`, not a middleware: Django turns an exception into a response at every layer of the middleware, so only
 the handler sees those of sessions and sign-in as well as those of views.
@@ -12,6 +12,7 @@ from http import HTTPStatus
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views.defaults import bad_request as malformed
 from django.views.defaults import server_error as internal_error
 
 from analytics.api import ground
@@ -21,6 +22,15 @@ from panta_admin.access import Access, access_of
 RETRY_AFTER_SECONDS = 5
 # SQLSTATE classes and codes: connection lost, out of connections/memory/disk, shutting down or starting up.
 _AWAY = ("08", "53", "57P01", "57P02", "57P03")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for a request that Django itself refuses: a host that is not ours, too many parameters."""
+    if access_of(request.path_info) is Access.KEY:
+        return Problem(
+            HTTPStatus.BAD_REQUEST, "The request is malformed, or sent to a host that is not served here."
+        ).response()
+    return malformed(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

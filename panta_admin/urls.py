@@ -7,6 +7,7 @@ from analytics.api import urls as api
 from panta_admin import health
 from panta_admin.home import home
 
+handler400 = "panta_admin.outage.bad_request"
 handler500 = "panta_admin.outage.server_error"
 
 urlpatterns = [

@@ -21,10 +21,10 @@ class Key(HttpBearer):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__()
-        self._scope = scope
+        self.scope = scope
 
     def __call__(self, request: HttpRequest) -> ValidKey:
-        return key_of(request, self._scope)
+        return key_of(request, self.scope)
 
     def authenticate(self, request: HttpRequest, token: str) -> ValidKey:
         raise NotImplementedError  # __call__ decides

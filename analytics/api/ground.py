@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from analytics.api.problems import Problem
+from analytics.api.describe import Document
+from analytics.api.problems import Problem, invalid
 
 
 class Api(NinjaAPI):
@@ -31,7 +32,7 @@ class Api(NinjaAPI):
 
     def document(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document."""
-        return dict(self.get_openapi_schema(path_prefix=""))
+        return dict(Document(self, path_prefix=""))
 
 
 def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
@@ -73,9 +74,7 @@ def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Parameters that do not fit: 422 with each one's name and what is wrong with it."""
-    faults = [{"parameter": str(fault["loc"][-1]), "reason": fault["msg"]} for fault in error.errors]
-    detail = "; ".join(f"{fault['parameter']}: {fault['reason']}" for fault in faults)
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members={"errors": faults}).response()
+    return invalid({str(fault["loc"][-1]): fault["msg"] for fault in error.errors}).response()
 
 
 @api.exception_handler(Exception)

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from analytics.api import deliver, ground, traces
+from analytics.api import deliver, ground, traces, usage
 
 ground.api.add_router("", deliver.router)
 ground.api.add_router("", traces.router)
+ground.api.add_router("", usage.router)
 ground.OWN_FORMS[traces.PATH] = traces.answer
 
 

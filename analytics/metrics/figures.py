@@ -66,6 +66,17 @@ class Named(Measures):
 
 
 @dataclass(frozen=True, slots=True)
+class PersonFigures(Measures):
+    """One person's sums over the range. Empty texts where nothing is known; `id` 0 is usage without a person."""
+
+    id: int = 0
+    name: str = ""
+    email: str = ""
+    external_id: str = ""
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UnusedAssistant:
     id: int
     name: str

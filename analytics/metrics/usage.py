@@ -12,6 +12,7 @@ from analytics.metrics.figures import (
     Measures,
     Named,
     PeriodTotals,
+    PersonFigures,
     UnusedAssistant,
 )
 from analytics.metrics.tiers import usage_by
@@ -23,7 +24,9 @@ _DAY_COLUMNS = (
     "requests, failed_requests, input_tokens, output_tokens, calls_without_usage, "
     "active_users, chat_requests, assistant_requests, workflow_requests"
 )
-_SUMS = "u.requests, u.failed_requests, u.input_tokens, u.output_tokens, u.calls_without_usage"
+_MEASURES = ("requests", "failed_requests", "input_tokens", "output_tokens", "calls_without_usage")
+_SUMS = ", ".join(f"u.{name}" for name in _MEASURES)
+_SUM_UP = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in _MEASURES)
 
 
 def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
@@ -103,13 +106,40 @@ def by_assistant(days: DayRange, now: dt.datetime) -> tuple[tuple[Named, ...], t
     return tuple(used), tuple(sorted(unused, key=lambda a: (a.last_used or dt.date.min, a.name, a.id)))
 
 
+def by_person(days: DayRange, after: int, limit: int) -> tuple[PersonFigures, ...]:
+    """Up to `limit` people with any usage whose id is larger than `after`, by id. One query.
+
+    Walks daily_user's key (user_id, day) and stops after that many people, however many there are.
+    """
+    rows = _rows(
+        f"""SELECT {_SUMS}, u.user_id, coalesce(p.name, ''), coalesce(p.email, ''), coalesce(p.external_id, ''),
+                coalesce(p.status = 'deleted', false)
+            FROM (
+                SELECT user_id, {_SUM_UP} FROM daily_user
+                WHERE user_id > %(after)s AND day >= %(start)s AND day < %(end)s
+                GROUP BY user_id ORDER BY user_id LIMIT %(limit)s
+            ) u LEFT JOIN person p ON p.id = u.user_id ORDER BY u.user_id""",
+        {"after": after, "limit": limit, "start": days.start, "end": days.end},
+    )
+    return tuple(PersonFigures(*row) for row in rows)
+
+
+def without_person(days: DayRange) -> PersonFigures:
+    """The sums of usage without a person: all of it less that of people. One query, which reads the whole range."""
+    each = ", ".join(f"(t.{name} - u.{name})::bigint" for name in _MEASURES)
+    ((*sums,),) = _rows(
+        f"""SELECT {each} FROM
+            (SELECT {_SUM_UP} FROM daily_total WHERE day >= %(start)s AND day < %(end)s) t,
+            (SELECT {_SUM_UP} FROM daily_user WHERE day >= %(start)s AND day < %(end)s) u""",
+        {"start": days.start, "end": days.end},
+    )
+    return PersonFigures(*sums)
+
+
 def of_person(user_id: int, days: DayRange) -> Measures:
     """One person's sums over `days`. One query, by primary key."""
     ((*sums,),) = _rows(
-        """SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(failed_requests), 0)::bigint,
-                coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
-                coalesce(sum(calls_without_usage), 0)::bigint
-            FROM daily_user WHERE user_id = %(user_id)s AND day >= %(start)s AND day < %(end)s""",
+        f"SELECT {_SUM_UP} FROM daily_user WHERE user_id = %(user_id)s AND day >= %(start)s AND day < %(end)s",
         {"user_id": user_id, "start": days.start, "end": days.end},
     )
     return Measures(*sums)

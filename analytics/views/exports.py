@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from analytics import export, report
 from analytics.export import Variant
+from analytics.labels import range_problem
 from analytics.views import ranges
 
 
@@ -29,7 +30,7 @@ def download(request: HttpRequest, variant: str) -> HttpResponseBase:
     state = report.read_state()
     selection = ranges.select(request.GET, now.astimezone(state.time_zone).date())
     if selection.problem:
-        return HttpResponse(ranges.sentence(selection.problem), status=400, content_type="text/plain; charset=utf-8")
+        return HttpResponse(range_problem(selection.problem), status=400, content_type="text/plain; charset=utf-8")
     days = selection.days
     match chosen:
         case Variant.USAGE:

@@ -1,4 +1,4 @@
-"""The range controls: what was asked for in the URL, the presets to choose from, and what is wrong with a range.
+"""The range controls: what was asked for in the URL, and the presets to choose from.
 
 In: the URL's parameters and today. Out: a `Selection` of `periods`, and `RangeControls` for the template.
 """
@@ -14,9 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from analytics import periods
-from analytics.periods import Preset, Problem, Selection
-
-SHOWN_LETTERS = 40  # of a value that cannot be read; the rest of it explains no more
+from analytics.labels import range_problem
+from analytics.periods import Preset, Selection
 
 PRESET_LABELS = {
     Preset.TODAY: gettext_lazy("Today"),
@@ -79,20 +78,5 @@ def controls(selection: Selection, today: dt.date) -> RangeControls:
         date_to=selection.asked_to if selection.problem else explicit["to"],
         earliest=periods.EARLIEST.isoformat(),
         latest=today.isoformat(),
-        problem=sentence(selection.problem) if selection.problem else "",
+        problem=range_problem(selection.problem) if selection.problem else "",
     )
-
-
-def sentence(problem: Problem) -> str:
-    """What is wrong with a range and what to do about it. An unknown code raises KeyError."""
-    value = problem.value if len(problem.value) <= SHOWN_LETTERS else problem.value[: SHOWN_LETTERS - 1] + "…"
-    sentences = {
-        "unknown_preset": _("There is no range called “%(value)s”."),
-        "missing_date": _("A date range needs both a first and a last day."),
-        "bad_date": _("“%(value)s” is not a day of the calendar. Write it as YYYY-MM-DD, for example 2026-10-24."),
-        "reversed": _("The last day is before the first one. Swap them."),
-        "future": _("%(value)s has not come yet. Choose a first day that is not after today."),
-        "too_early": _("%(value)s is too early: there is nothing before 1 January 2000."),
-        "too_long": _("A range can be ten years long at most. Choose a later first day."),
-    }
-    return sentences[problem.code] % {"value": value}
