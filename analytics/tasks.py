@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from analytics.ingest import partitions
 from analytics.periods import DayRange
-from analytics.rollups import fold, rebuild, state
+from analytics.rollups import deliveries, fold, rebuild, state
 
 RECONCILED_DAYS = 3
 FOLD_LIMIT_S = 60
@@ -20,8 +20,15 @@ log = structlog.get_logger(__name__)
 
 @shared_task
 def fold_pending() -> None:
-    """Folds what is pending; leaves at once if somebody else is folding."""
+    """Folds what is pending, events first; leaves at once if somebody else is folding."""
     fold.fold_pending(time_limit_s=FOLD_LIMIT_S)
+    deliveries.fold()
+
+
+@shared_task
+def purge_rejected() -> None:
+    """Deletes rejected events that their senders had long enough to be mended by."""
+    deliveries.purge(timezone.now())
 
 
 @shared_task

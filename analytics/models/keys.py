@@ -82,6 +82,7 @@ class DailyKey(models.Model):
     accepted = models.BigIntegerField(default=0)
     duplicate = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
+    last_at = models.DateTimeField(help_text="When the last of them came in")
 
     class Meta:
         db_table = "daily_key"

@@ -13,6 +13,7 @@ class Lock(IntEnum):
     FOLD = 7_310_001  # one folder at a time
     INGEST = 7_310_002  # shared by every ingest; a rebuild takes it alone
     PARTITIONS = 7_310_003  # one maker of partitions at a time
+    DELIVERIES = 7_310_004  # one counter of deliveries at a time
 
 
 def hold(lock: Lock) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analytics.rollups import deliveries
 from analytics.rollups.fold import fold_pending
 
 
@@ -24,4 +25,5 @@ class Command(BaseCommand):
         result = fold_pending(wait_s=options["wait"])
         if result.busy:
             raise CommandError("Another process is folding and did not finish in time.")
+        deliveries.fold()
         self.stdout.write(f"{result.events:,} events folded in {time.monotonic() - started:.1f} s.")
