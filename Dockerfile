@@ -29,5 +29,5 @@ RUN SECRET_KEY=only-while-the-image-is-built-0123456789 ALLOWED_HOSTS=localhost 
 USER panta
 EXPOSE 8000
 # Two processes of four threads serve about eight pages at once; the heartbeat file lives in memory.
-CMD ["gunicorn", "panta_admin.wsgi", "--bind=0.0.0.0:8000", "--worker-class=gthread", "--workers=2", "--threads=4", \
+CMD ["gunicorn", "panta_admin.wsgi", "--config=python:panta_admin.serving", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4", \
      "--worker-tmp-dir=/dev/shm", "--max-requests=10000", "--max-requests-jitter=1000"]

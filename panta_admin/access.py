@@ -47,6 +47,7 @@ KEY = frozenset(
         "api/v1/litellm",
         "v1/traces",
         "api/v1/usage",
+        "metrics",
     }
 )
 SIGNED_IN = frozenset(

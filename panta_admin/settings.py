@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 # Default deny stands before all that looks at the URL (missing slash, CSRF): a refusal must not say what exists.
 MIDDLEWARE = [
+    "panta_admin.observe.DurationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "panta_admin.middleware.KeyDoorMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

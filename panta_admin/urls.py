@@ -4,9 +4,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from analytics.api import urls as api
-from panta_admin import health
+from analytics.api.ground import api as operations
+from panta_admin import health, prometheus
 from panta_admin.home import home
 
+operations.add_router("", prometheus.router)
 handler400 = "panta_admin.outage.bad_request"
 handler500 = "panta_admin.outage.server_error"
 

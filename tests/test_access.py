@@ -171,6 +171,7 @@ TABLE = {
     "api/v1/events": Row("/api/v1/events", *KEY_TO_POST),
     "api/v1/litellm": Row("/api/v1/litellm", *KEY_TO_POST),
     "v1/traces": Row("/v1/traces", *KEY_TO_POST),
+    "metrics": Row("/metrics", *KEY_TO_GET),
     "api/v1/usage": Row("/api/v1/usage", *KEY_TO_GET),
     "api/v1/openapi.json": Row("/api/v1/openapi.json", *EVERYBODY_SEES),
     "api/<path:rest>": Row("/api/of/nothing", *NOTHING_THERE),

@@ -123,7 +123,7 @@ def _require_free(port: int) -> None:
 
 def _start(group: Group, port: int, folder: Path) -> None:
     group.start(
-        "web", "gunicorn", "panta_admin.wsgi", "--worker-class=gthread", "--workers=2", "--threads=4",
+        "web", "gunicorn", "panta_admin.wsgi", "--config=python:panta_admin.serving", "--workers=2", "--threads=4",
         f"--bind=127.0.0.1:{port}",
     )  # fmt: skip
     group.start("worker", "celery", "--app=panta_admin.celery", "worker", "--concurrency=2", "--loglevel=INFO")
