@@ -152,6 +152,7 @@ def token_usage_per_team(report: AnalyticsReport) -> str:
         labels=[str(place) for place in range(len(slices))],  # equal labels would be one slice to Plotly
         values=[part.tokens for part in slices],
         text=[literal(part.name) for part in slices],
+        customdata=[part.share * 100 for part in slices],  # Plotly's own percents stand close to their sign
         hole=0.62,
         sort=False,
         direction="clockwise",
@@ -166,7 +167,8 @@ def token_usage_per_team(report: AnalyticsReport) -> str:
             },
         },
         hovertemplate="%{text}<br>"
-        + literal(_("%(tokens)s tokens · %(percent)s")) % {"tokens": "%{value:,d}", "percent": "%{percent:.1%}"}
+        + literal(_("%(tokens)s tokens · %(percent)s"))
+        % {"tokens": "%{value:,d}", "percent": "%{customdata:.1f}\N{NO-BREAK SPACE}%"}
         + "<extra></extra>",
     )
     return _json([pie], margin={"l": 4, "r": 4, "t": 4, "b": 4})
@@ -328,9 +330,12 @@ def _dates(days: Sequence[DayFigures]) -> list[str]:
 
 def _day_hover() -> str:
     """The day in words, then the count. The format is d3's; the wrapper brings the language's names of days."""
-    date = pgettext("d3 date format: weekday, day, month, year", "%a %-d %b %Y")
     people = literal(_("Active users: %(people)s")) % {"people": "%{y:,d}"}
-    return "%{x|" + date + "}%{customdata}<br>" + people + "<extra></extra>"
+    return "%{x|" + _day_format() + "}%{customdata}<br>" + people + "<extra></extra>"
+
+
+def _day_format() -> str:
+    return pgettext("d3 date format: weekday, day, month, year", "%a %-d %b %Y")
 
 
 def _day_axis(days: tuple[DayFigures, ...]) -> dict[str, Any]:
@@ -342,6 +347,7 @@ def _day_axis(days: tuple[DayFigures, ...]) -> dict[str, Any]:
         "type": "date",
         "range": [(start - edge).isoformat(), (end + edge).isoformat()],
         "fixedrange": True,
+        "hoverformat": _day_format(),
         "showgrid": False,
         "nticks": 7,
         "tickangle": 0,

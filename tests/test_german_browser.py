@@ -1,0 +1,95 @@
+"""German in a real browser: what charts write, that longer words fit, and what tools for accessibility say."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.analytics import workspace
+from tests.analytics.test_page_browser import URL, place_of, wait_until_drawn
+from tests.cast import Actor
+from tests.usermgmt.people import deleted, invited, person
+from usermgmt.models import User
+
+LONG = "Ann-Katrin Freifrau von Schönburg-Hohenlohe"
+MONTHS = ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez.")
+
+
+@pytest.fixture
+def page(transactional_db: None, live_server: Any, administrator: Actor, context: BrowserContext) -> Page:
+    """An administrator who chose German, in a small living workspace."""
+    User.objects.update(language="de")
+    workspace.fill(timezone.now())
+    session = administrator.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+    return context.new_page()
+
+
+def test_charts_write_days_and_numbers_as_german_does(page: Page, live_server: Any) -> None:
+    page.goto(f"{live_server.url}{URL}?range=last_30_days")
+    wait_until_drawn(page)
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    today = timezone.now()
+    x, y, width, height = place_of(page, "active_users")
+    page.mouse.move(x + width - 14, y + height / 2)
+    hover = page.locator("#active_users .hovertext").last
+    expect(hover).to_contain_text(re.compile(rf"[MDFS][oiras], {today.day}\. {MONTHS[today.month - 1]} {today.year}"))
+    expect(hover).to_contain_text("Aktive Nutzer: 1")
+    ticks = page.locator("#active_users .xtick").all_text_contents()
+    assert ticks
+    assert all(re.match(rf"\d+\. ({'|'.join(map(re.escape, MONTHS))})", tick) for tick in ticks)
+    x, y, width, height = place_of(page, "teams")
+    page.mouse.move(x + width / 2 + height * 0.42, y + height / 2)
+    expect(page.locator("#teams .hovertext")).to_contain_text("1.000.060 Tokens · 100,0\N{NO-BREAK SPACE}%")
+
+
+def pages() -> list[str]:
+    somebody = person(LONG, teams=("Unternehmenskommunikation",))
+    invited("freiherr.von.schoenburg@example.com")
+    deleted(LONG)
+    team = somebody.memberships.get().team
+    return [
+        "/",
+        URL,
+        "/admin/users/",
+        "/admin/users/?tab=pending",
+        "/admin/users/?tab=deleted",
+        "/admin/users/new/",
+        "/admin/users/import/",
+        f"/admin/users/{somebody.pk}/",
+        f"/admin/users/{somebody.pk}/edit/",
+        f"/admin/users/steps/remove/?person={somebody.pk}",
+        "/admin/teams/",
+        f"/admin/teams/{team.pk}/",
+        f"/admin/teams/{team.pk}/edit/",
+        "/admin/audit/",
+        "/profile/",
+        "/profile/security/",
+    ]
+
+
+def test_no_page_is_wider_than_the_window(page: Page, live_server: Any) -> None:
+    wider = []
+    for path in pages():
+        for width in (360, 390, 768, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(live_server.url + path)
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wider.append((path, width))
+    assert wider == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Page, live_server: Any, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(live_server.url + URL)
+    wait_until_drawn(page)
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]})
+    serious = [item for item in found.response["violations"] if item["impact"] in ("serious", "critical")]
+    assert [(item["id"], item["nodes"][0]["html"][:200]) for item in serious] == []
