@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from analytics.ingest import partitions
 from analytics.periods import DayRange
-from analytics.rollups import deliveries, fold, rebuild, state
+from analytics.rollups import deliveries, fold, rebuild, recent, state
+from usermgmt.people_list import recent_since
 
 RECONCILED_DAYS = 3
 FOLD_LIMIT_S = 60
@@ -20,8 +21,11 @@ log = structlog.get_logger(__name__)
 
 @shared_task
 def fold_pending() -> None:
-    """Folds what is pending, events first; leaves at once if somebody else is folding."""
+    """Folds what is pending, events first, and lets the last 30 days begin a day later when it is one; leaves at once
+    if somebody else is folding.
+    """
     fold.fold_pending(time_limit_s=FOLD_LIMIT_S)
+    recent.begin_with(recent_since(timezone.now()))
     deliveries.fold()
 
 

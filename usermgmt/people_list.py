@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Max, Prefetch, Q, QuerySet
 
-from usermgmt import actions, queries
+from usermgmt import actions, queries, usage
 from usermgmt.models import Invitation, Membership, Team, User
 from usermgmt.queries import NO_TEAM, RECENT_DAYS, Activity, Onboarding, PeopleFilter, Recent, Sort, Tab
 
@@ -86,10 +86,12 @@ class ListState:
         return replace(self, sort=sort, descending=descending, page=1)
 
     def to_filter(self, now: dt.datetime) -> PeopleFilter:
-        zone = ZoneInfo(settings.REPORTING_TIME_ZONE)
+        """At most one query."""
+        zone, since = ZoneInfo(settings.REPORTING_TIME_ZONE), recent_since(now)
         return PeopleFilter(
             tab=self.tab,
-            recent_since=recent_since(now),
+            recent_since=since,
+            has_sums=queries.is_by_usage(self.sort) and usage.recent_since() == since,
             search=self.search,
             role=self.role,
             team_id=self.team_id,
@@ -189,15 +191,17 @@ def open_teams(and_these: Sequence[int] = ()) -> list[Team]:
 
 def load(state: ListState, now: dt.datetime, teams: Sequence[Team]) -> PeoplePage:
     """The page that `state` asks for; behind the last one, the last one. Five queries however many rows there are."""
-    tabs, onboarding = queries.counts()
     wanted = state.to_filter(now)
     found = queries.people(wanted)
-    total = found.count() if state.is_filtered else tabs[state.tab]
+    tabs, onboarding, total = queries.counts(found if state.is_filtered else None)
+    total = total if state.is_filtered else tabs[state.tab]
     page = min(state.page, max(1, -(-total // ROWS_A_PAGE)))
     state = replace(state, page=page)
     # Their ids first: most orders find these in an index alone, however deep the page lies.
     first = (page - 1) * ROWS_A_PAGE
-    ids_of_page = _ordered(found, state, wanted).values("pk")[first : first + ROWS_A_PAGE]
+    ids_of_page = queries.ids_between(
+        found, state.sort, wanted, descending=state.descending, first=first, end=first + ROWS_A_PAGE
+    )
     people = list(_complete(User.objects.filter(pk__in=ids_of_page), state, wanted))
     # Usage is shown of people who use the workspace; on the other tabs nobody asks for it.
     ids = [person.pk for person in people] if state.tab is Tab.ACTIVE else []
@@ -213,10 +217,6 @@ def everybody(state: ListState, now: dt.datetime) -> Iterator[Row]:
         yield from _rows(chunk, queries.recent_usage([person.pk for person in chunk], wanted.recent_since))
 
 
-def _ordered(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> QuerySet[User]:
-    return queries.ordered(found, state.sort, descending=state.descending, recent_since=wanted.recent_since)
-
-
 def _complete(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> QuerySet[User]:
     """With all that a row shows but recent usage."""
     memberships = Membership.objects.select_related("team").order_by("-is_primary", "team__name", "pk")
@@ -225,7 +225,8 @@ def _complete(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> 
         .select_related("invited_by")
         .annotate(sent_at=Max("mails__sent_at"), failed_at=Max("mails__given_up_at"), attempts=Max("mails__attempts"))
     )
-    found = _ordered(found, state, wanted).select_related("activity").defer("search")
+    found = queries.ordered(found, state.sort, wanted, descending=state.descending)
+    found = found.select_related("activity").defer("search")
     found = found.prefetch_related(Prefetch("memberships", memberships, to_attr="listed_memberships"))
     if state.tab is Tab.PENDING:
         found = found.prefetch_related(Prefetch("invitations", invitations, to_attr="open_invitations"))

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Count, F, FilteredRelation, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, FilteredRelation, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce, Concat
 
 from usermgmt.models import COUNTED_STATUSES, Membership, Status, User, normalize_email
 
@@ -47,10 +47,14 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeopleFilter:
-    """What the list shows. `recent_since` is the first day of the usage columns; team 0 is "no team"."""
+    """What the list shows. `recent_since` is the first day of the usage columns; team 0 is "no team".
+
+    `has_sums`: whether `User.recent` holds the sums since that day.
+    """
 
     tab: Tab
     recent_since: dt.date
+    has_sums: bool = False
     search: str = ""
     role: str = ""
     team_id: int | None = None
@@ -92,29 +96,31 @@ TAB_FILTERS = {
 _INVITED = Q(invited_at__isnull=False) & ~Q(status=Status.DELETED)
 
 
-def counts() -> tuple[dict[Tab, int], Onboarding]:
-    """People on each tab, and the onboarding cards. One query of three counts, each of one index alone:
-    person_status, person_invited, person_deleted.
+def counts(found: QuerySet[User] | None = None) -> tuple[dict[Tab, int], Onboarding, int]:
+    """People on each tab, the onboarding cards, and the people of `found`. One query of three counts, each of one
+    index alone (person_status, person_invited, person_deleted), and that of `found`.
     """
-    active, invited, deleted = (
-        _counted("active", TAB_FILTERS[Tab.ACTIVE]),
-        _counted("invited", _INVITED),
-        _counted("deleted", TAB_FILTERS[Tab.DELETED]),
+    active, *others = (
+        _counted("active", User.objects.filter(TAB_FILTERS[Tab.ACTIVE])),
+        _counted("invited", User.objects.filter(_INVITED)),
+        _counted("deleted", User.objects.filter(TAB_FILTERS[Tab.DELETED])),
+        *([] if found is None else [_counted("found", found)]),
     )
-    found = {of: (people, accepted) for of, people, accepted in active.union(invited, deleted, all=True)}
+    numbers = {of: (people, accepted) for of, people, accepted in active.union(*others, all=True)}
     nobody = (0, 0)
-    onboarding = Onboarding(*found.get("invited", nobody))
-    return {
-        Tab.ACTIVE: found.get("active", nobody)[0],
+    onboarding = Onboarding(*numbers.get("invited", nobody))
+    tabs = {
+        Tab.ACTIVE: numbers.get("active", nobody)[0],
         Tab.PENDING: onboarding.pending,
-        Tab.DELETED: found.get("deleted", nobody)[0],
-    }, onboarding
+        Tab.DELETED: numbers.get("deleted", nobody)[0],
+    }
+    return tabs, onboarding, numbers.get("found", nobody)[0]
 
 
-def _counted(of: str, whom: Q) -> QuerySet[User, tuple[str, int, int]]:
+def _counted(of: str, whom: QuerySet[User]) -> QuerySet[User, tuple[str, int, int]]:
     """Whom one counts, how many they are, and of the invited how many have accepted."""
     accepted = Count("accepted_at") if of == "invited" else Value(0)
-    rows = User.objects.filter(whom).annotate(of=Value(of)).values("of").annotate(people=Count("*"), accepted=accepted)
+    rows = whom.annotate(of=Value(of)).values("of").annotate(people=Count("*"), accepted=accepted)
     return rows.values_list("of", "people", "accepted")
 
 
@@ -164,29 +170,73 @@ _ORDERS = {
     Sort.INVITED: "invited_at",
     Sort.REMOVED: "deleted_at",
 }
-_ALWAYS_KNOWN = {Sort.NAME, Sort.ROLE, Sort.TOKENS, Sort.REQUESTS}
+_SUMS = {Sort.TOKENS: "recent__tokens", Sort.REQUESTS: "recent__requests"}
+_ALWAYS_KNOWN = {Sort.NAME, Sort.ROLE, *_SUMS}
 
 
-def ordered(found: QuerySet[User], sort: Sort, *, descending: bool, recent_since: dt.date) -> QuerySet[User]:
+def is_by_usage(sort: Sort) -> bool:
+    """Whether the order needs the sums of the last 30 days."""
+    return sort in _SUMS
+
+
+def ordered(found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool) -> QuerySet[User]:
     """In a total order, so that pages neither repeat nor skip anybody; unknown values come last both ways.
 
-    By name it is the order of the index person_by_name, read from either end.
+    By name it is the order of the index person_by_name, read from either end. Not for what is searched: PostgreSQL
+    takes any word for one that many people have, and would walk through everybody by name to find the one who has it.
     """
-    if sort in (Sort.TOKENS, Sort.REQUESTS):
-        found = _with_amount(found, sort, recent_since)
-    key = F(_ORDERS.get(sort, "amount"))
+    if is_by_usage(sort):
+        found = _with_amount(found, sort, wanted)
+    key: Any = F(_ORDERS.get(sort, "amount"))
+    if sort is Sort.NAME and wanted.search:
+        key = Concat(key, Value(""))
     nulls_last = None if sort in _ALWAYS_KNOWN else True
     if descending:
         return found.order_by(key.desc(nulls_last=nulls_last), "-pk")
     return found.order_by(key.asc(nulls_last=nulls_last), "pk")
 
 
-def _with_amount(found: QuerySet[User], sort: Sort, recent_since: dt.date) -> QuerySet[User]:
-    found = found.annotate(recent=FilteredRelation("days", condition=Q(days__day__gte=recent_since)))
-    amount: Any = F("recent__requests")
+def _with_amount(found: QuerySet[User], sort: Sort, wanted: PeopleFilter) -> QuerySet[User]:
+    """`amount` is out of the sums of the last 30 days; where these do not stand, the days are added up: slow, but
+    right, in the moments after midnight, and where no worker runs.
+    """
+    if wanted.has_sums:
+        return found.annotate(amount=Coalesce(_SUMS[sort], 0))
+    found = found.annotate(of_days=FilteredRelation("days", condition=Q(days__day__gte=wanted.recent_since)))
+    amount: Any = F("of_days__requests")
     if sort is Sort.TOKENS:
-        amount = F("recent__input_tokens") + F("recent__output_tokens")
+        amount = F("of_days__input_tokens") + F("of_days__output_tokens")
     return found.annotate(amount=Coalesce(Sum(amount), 0))
+
+
+def ids_between(
+    found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool, first: int, end: int
+) -> QuerySet[User, Any]:
+    """The ids of places `first` to `end` (not included) in that order. As long as those who come first, because they
+    have a row of usage or because they have none, fill the page, nobody else is looked at.
+    """
+    whole = ordered(found, sort, wanted, descending=descending).values("pk")
+    head = _head(found, sort, wanted, descending=descending)
+    if head is None:
+        return whole[first:end]
+    fills_the_page = Exists(head[end - 1 : end])
+    of_head = head.filter(fills_the_page).values("pk")[first:end]
+    return of_head.union(whole.filter(~fills_the_page)[first:end], all=True)
+
+
+def _head(found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool) -> QuerySet[User] | None:
+    """Those who come first in the order by usage, as `ordered` orders them; None in other orders.
+
+    Who has usage is read in the order of its index (person_activity_last, person_recent_tokens,
+    person_recent_requests); who has none, by primary key. Not for what is searched, as in `ordered`.
+    """
+    column = _SUMS[sort] if is_by_usage(sort) and wanted.has_sums else _ORDERS.get(sort, "")
+    if wanted.search or not (sort is Sort.LAST_ACTIVE or column in _SUMS.values()):
+        return None
+    if is_by_usage(sort) and not descending:
+        return found.filter(Q(recent__isnull=True) | Q(**{column: 0})).order_by("pk")
+    order = (f"-{column}", "-pk") if descending else (column, "pk")
+    return found.filter(**{f"{column}__isnull": False}).order_by(*order)
 
 
 def recent_usage(ids: Sequence[int], since: dt.date) -> Mapping[int, Recent]:

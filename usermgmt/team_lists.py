@@ -80,8 +80,10 @@ def members(team: Team, search: str, page: int) -> MembersPage:
 
 def candidates(team: Team, search: str) -> tuple[User, ...]:
     """People whom the search finds and who are not in the team, by name; the first ten. No query without a search."""
-    if not search.strip():
-        return ()
+    return tuple(candidate_rows(team, search)) if search.strip() else ()
+
+
+def candidate_rows(team: Team, search: str) -> QuerySet[User]:
     inside = Membership.objects.filter(team=team, user=OuterRef("pk"))
     found = User.objects.filter(~Exists(inside), queries.matches(search)).exclude(status=Status.DELETED)
-    return tuple(found.defer("search").order_by("display_name", "pk")[:CANDIDATES])
+    return found.defer("search").order_by("display_name", "pk")[:CANDIDATES]

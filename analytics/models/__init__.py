@@ -15,6 +15,7 @@ from analytics.models.rollups import (
     MonthlyTeam,
     MonthlyWorkflow,
     PersonActivity,
+    PersonRecent,
     RollupState,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "MonthlyWorkflow",
     "PendingEvent",
     "PersonActivity",
+    "PersonRecent",
     "RejectedEvent",
     "RollupState",
     "Scope",

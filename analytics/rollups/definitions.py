@@ -111,3 +111,9 @@ MONTHLY = (
         _IS_WORKFLOW,
     ),
 )
+RECENT = Rollup(
+    "person_recent",
+    {"user_id": "user_id"},
+    {"requests": "sum(requests)", "tokens": "sum(input_tokens + output_tokens)"},
+    "user_id <> 0 AND day >= (SELECT recent_since FROM rollup_state)",
+)

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from analytics.models.locks import Lock, try_hold
 from analytics.models.rollups import NEVER_BEFORE
 from analytics.rollups import state
-from analytics.rollups.definitions import DAILY, MONTHLY
+from analytics.rollups.definitions import DAILY, MONTHLY, RECENT
 
 BATCH = 50_000
 
@@ -162,7 +162,7 @@ def add_to_rollups() -> None:
         cursor.execute("ANALYZE fold_event")
         cursor.execute(_NEW_DAYS)
         _add_transitions()
-        for rollup in (*DAILY, *MONTHLY):
+        for rollup in (*DAILY, *MONTHLY, RECENT):
             cursor.execute(rollup.add("fold_event"))
         cursor.execute(_ACTIVE_USERS)
         cursor.execute(_MILESTONES)

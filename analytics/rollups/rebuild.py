@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -15,8 +14,9 @@ from django.db import connection, transaction
 from analytics.models.locks import Lock, hold
 from analytics.models.rollups import NEVER_BEFORE
 from analytics.periods import DayRange
-from analytics.rollups import fold, state
+from analytics.rollups import fold, recent, state
 from analytics.rollups.definitions import DAILY, MEASURES, MONTHLY, TOTAL, Rollup
+from analytics.rollups.repair import repair
 
 Differences = dict[str, int]  # table → rows that were wrong, missing or too many
 
@@ -82,8 +82,9 @@ def reconcile(days: DayRange) -> Differences:
     with transaction.atomic():
         hold(Lock.FOLD)
         derived = {rollup.table: _repair_months(rollup, days) for rollup in MONTHLY}
-        derived["active_transition"] = _repair("active_transition", ("day", "previous_day"), _ACTIVE_TRANSITION)
-        derived["person_activity"] = _repair("person_activity", ("user_id",), _PERSON_ACTIVITY)
+        derived["active_transition"] = repair("active_transition", ("day", "previous_day"), _ACTIVE_TRANSITION)
+        derived["person_activity"] = repair("person_activity", ("user_id",), _PERSON_ACTIVITY)
+        derived["person_recent"] = recent.repair_sums()
         _mark_changed(zone, derived)
     return {table: rows for table, rows in (differences | derived).items() if rows}
 
@@ -116,7 +117,7 @@ def _empty() -> dt.datetime:
     """
     tables = [rollup.table for rollup in (*DAILY, *MONTHLY)]
     with connection.cursor() as cursor:
-        for table in (*tables, "active_transition", "person_activity", "pending_event"):
+        for table in (*tables, "active_transition", "person_activity", "person_recent", "pending_event"):
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("SELECT clock_timestamp()")
         as_of: dt.datetime = cursor.fetchone()[0]
@@ -156,7 +157,7 @@ def _take_raw_of(days: DayRange, zone: ZoneInfo) -> None:
 
 
 def _repair_days(rollup: Rollup, days: DayRange) -> int:
-    return _repair(
+    return repair(
         rollup.table,
         tuple(rollup.keys),
         _TOTAL if rollup is TOTAL else rollup.select("fold_event"),
@@ -174,33 +175,8 @@ def _repair_months(rollup: Rollup, days: DayRange) -> int:
         f"SELECT date_trunc('month', day)::date AS month, {item}, {sums} FROM {daily} "
         f"WHERE {_between('day', first, end)} GROUP BY 1, 2"
     )
-    return _repair(rollup.table, tuple(rollup.keys), expected, _between("month", first, end))
+    return repair(rollup.table, tuple(rollup.keys), expected, _between("month", first, end))
 
 
 def _between(column: str, start: dt.date, end: dt.date) -> str:
     return f"{column} >= '{start}' AND {column} < '{end}'"
-
-
-def _repair(table: str, keys: tuple[str, ...], expected: str, scope: str = "true") -> int:
-    """Makes the rows of `table` in `scope` those of the query `expected`; returns how many rows were touched."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE expected_row ON COMMIT DROP AS {expected}")
-        columns = [column.name for column in _columns(cursor)]
-        matches = " AND ".join(f"expected_row.{key} = {table}.{key}" for key in keys)
-        cursor.execute(f"DELETE FROM {table} WHERE {scope} AND NOT EXISTS (SELECT FROM expected_row WHERE {matches})")
-        touched = int(cursor.rowcount)
-        values = [column for column in columns if column not in keys]
-        old, new = ([f"{side}.{value}" for value in values] for side in (table, "EXCLUDED"))
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM expected_row "
-            f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET ({', '.join(values)}) = ROW({', '.join(new)}) "
-            f"WHERE ({', '.join(old)}) IS DISTINCT FROM ({', '.join(new)})"
-        )
-        touched += int(cursor.rowcount)
-        cursor.execute("DROP TABLE expected_row")
-        return touched
-
-
-def _columns(cursor: Any) -> Any:
-    cursor.execute("SELECT * FROM expected_row LIMIT 0")
-    return cursor.description

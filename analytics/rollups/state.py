@@ -65,3 +65,17 @@ def write(time_zone: ZoneInfo, as_of: dt.datetime | None, *, changed: bool) -> N
             "version = state.version + %(step)s, as_of = GREATEST(state.as_of, EXCLUDED.as_of)",
             {"zone": time_zone.key, "step": int(changed), "as_of": as_of},
         )
+
+
+def recent_since() -> dt.date | None:
+    """The day from which on person_recent adds up; None before anybody has said one. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(recent_since) FROM rollup_state")
+        day: dt.date | None = cursor.fetchone()[0]
+    return day
+
+
+def write_recent_since(day: dt.date) -> None:
+    write(read().time_zone, None, changed=False)  # before the first fold there is no row yet
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE rollup_state SET recent_since = %s", [day])

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 CHAT, ASSISTANT, WORKFLOW = 1, 2, 3
 SUCCESS, ERROR, CANCELLED = 1, 2, 3
 NEVER_BEFORE = dt.date(1, 1, 1)
+RECENT_SINCE = dt.date(2025, 3, 30)  # from which day on person_recent adds up; random streams lie on both sides
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
@@ -127,6 +128,7 @@ def rollups(sent: Iterable[Event], zone: ZoneInfo) -> dict[str, Table]:
         "monthly_workflow": sums(runs, lambda e: (e.month(zone), e.workflow_id)),
         "active_transition": _transitions(events, zone),
         "person_activity": _person_activity(events, zone),
+        "person_recent": _person_recent(events, zone),
     }
 
 
@@ -162,6 +164,14 @@ def _person_activity(events: list[Event], zone: ZoneInfo) -> Table:
     return {
         (user_id,): (first_value_at(own), last_active_at(own), max(event.day(zone) for event in own))
         for user_id, own in _requests_by_person(events).items()
+    }
+
+
+def _person_recent(events: list[Event], zone: ZoneInfo) -> Table:
+    recent = grouped((e for e in events if e.user_id != 0 and e.day(zone) >= RECENT_SINCE), lambda e: (e.user_id,))
+    return {
+        k: (sum(e.requests for e in group), sum(e.input_tokens + e.output_tokens for e in group))
+        for k, group in recent.items()
     }
 
 

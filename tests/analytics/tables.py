@@ -13,7 +13,8 @@ from django.db import connection
 from analytics.ingest.draft import event_key
 from analytics.ingest.store import EventRow, store_rows
 from analytics.rollups.rebuild import rebuild_all
-from tests.analytics.oracle import Event, Row, Table, rollups
+from analytics.rollups.recent import begin_with
+from tests.analytics.oracle import RECENT_SINCE, Event, Row, Table, rollups
 
 SUMS = ("requests", "failed_requests", "input_tokens", "output_tokens", "calls_without_usage")
 SPLIT = ("chat_requests", "assistant_requests", "workflow_requests")
@@ -29,14 +30,16 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "monthly_workflow": (("month", "workflow_id"), SUMS),
     "active_transition": (("day", "previous_day"), ("users",)),
     "person_activity": (("user_id",), ("first_value_at", "last_active_at", "last_active_day")),
+    "person_recent": (("user_id",), ("requests", "tokens")),
 }
 
 
 def empty(zone: ZoneInfo) -> None:
-    """No event, no rollup, and days of `zone`."""
+    """No event, no rollup, days of `zone`, and recent ones from the oracle's on."""
     execute("DELETE FROM usage_event")
     execute("DELETE FROM rollup_state")
     rebuild_all(zone)
+    assert begin_with(RECENT_SINCE)
 
 
 def store(events: Iterable[Event]) -> set[bytes]:

@@ -12,12 +12,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from analytics.rollups.recent import begin_with
 from tests.analytics.workspace import event, fold
 from tests.cast import NOW, Actor
 from tests.usermgmt.people import administrator as another_administrator
 from tests.usermgmt.people import deleted, invited, person, team
 from usermgmt import people_list
 from usermgmt.models import Mail, Status, User
+from usermgmt.people_list import recent_since
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
 URL = "/admin/users/"
@@ -161,7 +163,15 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> int:
     return 4
 
 
-@pytest.mark.usefixtures("small_pages")
+@pytest.fixture(params=[True, False], ids=["sums stand", "sums do not stand"])
+def sums(request: pytest.FixtureRequest) -> bool:
+    """Whether the sums of the last 30 days stand, or begin with another day than the list asks for."""
+    stand: bool = request.param
+    assert begin_with(recent_since(NOW) - dt.timedelta(days=0 if stand else 1))
+    return stand
+
+
+@pytest.mark.usefixtures("small_pages", "sums")
 @pytest.mark.parametrize("direction", ["", "-"])
 @pytest.mark.parametrize("sort", ["name", "email", "role", "joined", "last_active", "tokens", "requests"])
 def test_pages_repeat_and_skip_nobody_whatever_the_order(administrator: Actor, sort: str, direction: str) -> None:
@@ -171,6 +181,36 @@ def test_pages_repeat_and_skip_nobody_whatever_the_order(administrator: Actor, s
     pages = [administrator.get(URL, {"sort": direction + sort, "page": page}) for page in (1, 2, 3)]
     ids = [row.person.pk for page in pages for row in page.context["shown"].rows]
     assert len(ids) == len(set(ids)) == 10
+
+
+@pytest.mark.usefixtures("sums", "cast_of_all_kinds")
+@pytest.mark.parametrize(
+    "sort, names",
+    [
+        ("-tokens", ["Anna Active", "Ben Busy", "Nora Never"]),  # 300, 75, 3
+        ("-requests", ["Ben Busy", "Nora Never", "Anna Active"]),  # 3, 1, 1: the later one first
+        ("tokens", ["Nora Never", "Ben Busy", "Anna Active"]),
+        ("requests", ["Anna Active", "Nora Never", "Ben Busy"]),
+        ("-last_active", ["Nora Never", "Anna Active", "Ben Busy", "Cleo Quiet"]),  # 1, 1, 2 and 45 days ago
+        ("last_active", ["Cleo Quiet", "Ben Busy", "Anna Active", "Nora Never"]),
+    ],
+)
+def test_people_without_usage_follow_or_precede_those_with_it_over_all_pages(
+    administrator: Actor, sort: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages of three: who has usage fills one, ends in the midst of one, or follows those without."""
+    monkeypatch.setattr(people_list, "ROWS_A_PAGE", 3)
+    person("Gone", status=Status.DELETED, deleted_at=NOW, external_id="gone")
+    fold(event(0, user_id="gone", tokens=9_000))
+    fold(event(0, user_id="zero", tokens=0, request=False))
+    without = {"Ada Admin", "Dora Deactivated", "zero"} | ({"Cleo Quiet"} - set(names))
+    pages = [listed(administrator, f"sort={sort}&page={page}") for page in (1, 2, 3)]
+    everybody = [name for page in pages for name in page]
+    rest = everybody[: len(without)] if sort in ("tokens", "requests") else everybody[-len(without) :]
+    assert set(rest) == without
+    assert [name for name in everybody if name not in without] == names
+    rows = exported(administrator, f"sort={sort}")
+    assert [row["name"] or row["external_id"] for row in rows] == everybody
 
 
 @pytest.mark.usefixtures("cast_of_all_kinds")
@@ -322,8 +362,17 @@ def test_the_csv_is_named_after_what_is_listed(administrator: Actor) -> None:
 # --- Queries, fragments, access -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sums")
 @pytest.mark.parametrize(
-    "query", ["", "tab=pending&q=i", "tab=deleted&role=user", "q=person&role=user&activity=active&sort=-tokens"]
+    "query",
+    [
+        "",
+        "tab=pending&q=i",
+        "tab=deleted&role=user",
+        "q=person&role=user&activity=active&sort=-tokens",
+        "q=person&sort=-last_active",
+        "q=person&team=none&sort=requests",
+    ],
 )
 def test_eight_queries_are_enough_however_many_rows_there_are(administrator: Actor, query: str) -> None:
     counts = []
@@ -339,6 +388,7 @@ def some_of_each(number: int) -> None:
     base = User.objects.count()
     for n in range(base, base + number):
         person(teams=(f"Team {n % 3}",), external_id=f"many{n}")
+        person(external_id=f"teamless{n}")
         invited(f"invited{n}@example.com")
         deleted()
     fold(*(event(1, user_id=f"many{n}") for n in range(base, base + number)))

@@ -123,6 +123,11 @@ class User(AbstractBaseUser):
                 condition=Q(status="deleted", erased_at__isnull=True),
                 name="person_deleted",
             ),
+            models.Index(
+                fields=["invited_at", "id"],
+                condition=Q(invited_at__isnull=False, accepted_at__isnull=True) & ~Q(status="deleted"),
+                name="person_pending",
+            ),
             GinIndex(fields=["search"], name="person_search"),
         )
         constraints = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -20,7 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from usermgmt import people_csv, people_list
 from usermgmt.people_forms import PeopleFilterForm
 from usermgmt.people_list import SORTS, ListState, PeoplePage
-from usermgmt.people_steps import OFFERED
+from usermgmt.people_steps import OFFERED, Step
 from usermgmt.queries import Sort, Tab
 
 TEMPLATE = "usermgmt/people.html"
@@ -109,6 +110,7 @@ def _context(shown: PeoplePage) -> dict[str, Any]:
         "state": state,
         "tab": state.tab.value,
         "here": _url(state),
+        "here_quoted": quote(_url(state), safe=""),
         "tabs": [
             TabLink(tab.value, str(label), _url(ListState.of(tab)), shown.tabs[tab], tab is state.tab)
             for tab, label in TAB_LABELS.items()
@@ -119,6 +121,7 @@ def _context(shown: PeoplePage) -> dict[str, Any]:
         "unfiltered_url": _url(state.unfiltered()),
         "export_url": f"{reverse('people-export')}?{replace(state, page=1).query}".rstrip("?"),
         "offered": OFFERED[state.tab],
+        "steps": {step.value: reverse("people-step", args=[step.value]) for step in Step},
     }
 
 

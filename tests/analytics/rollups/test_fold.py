@@ -98,6 +98,7 @@ def test_every_table_holds_what_a_hand_counts() -> None:
         "monthly_workflow": {(march, 4): (1, 0, 3, 1, 0)},
         "active_transition": {(saturday, NEVER_BEFORE): (1,), (monday, saturday): (1,)},
         "person_activity": {(7,): (run_at, run_at, monday)},
+        "person_recent": {(7,): (2, 19)},
     }
     assert sunday not in {key[0] for key in tables.read()["daily_total"]}
 
