@@ -22,6 +22,8 @@ from panta_admin.local.place import Place
 from panta_admin.local.servers import Valkey
 
 if TYPE_CHECKING:
+    import pytest_django
+
     from tests.cast import Actor
 
 SERVERS_FOLDER = "PANTA_TEST_SERVERS"
@@ -71,6 +73,17 @@ def _start_servers() -> None:
     addresses = environment.join(Path(folder), ["postgres", "valkey"], durable=False)
     os.environ.setdefault("DATABASE_URL", addresses["postgres"])
     os.environ.setdefault("REDIS_URL", addresses["valkey"])
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """Lets Django empty the tables between tests, the audit log too, which refuses that everywhere else: there is no
+    setting that would allow it, so its trigger is off in the database of the tests.
+    """
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_is_not_truncated")
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -82,6 +83,28 @@ def test_an_entry_can_be_neither_changed_nor_deleted(sql: str, erasing: bool) ->
     with pytest.raises(ProgrammingError, match="append-only"):
         execute(sql, erasing=erasing)
     assert list(AuditEntry.objects.values()) == before
+
+
+@pytest.mark.parametrize("erasing", [False, True], ids=["any time", "while erasing"])
+@pytest.mark.parametrize(
+    "sql", ["TRUNCATE audit_entry", "TRUNCATE person, audit_entry CASCADE", "TRUNCATE audit_entry RESTART IDENTITY"]
+)
+def test_the_log_cannot_be_emptied(sql: str, erasing: bool) -> None:
+    execute("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_is_not_truncated")  # as it is everywhere but in tests
+    write(1)
+    before = list(AuditEntry.objects.values())
+    with pytest.raises(ProgrammingError, match="append-only"):
+        execute(sql, erasing=erasing)
+    assert list(AuditEntry.objects.values()) == before
+
+
+def test_a_workspace_cannot_be_flushed() -> None:
+    execute("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_is_not_truncated")
+    write(1)
+    with pytest.raises(CommandError) as refused:
+        call_command("flush", interactive=False, verbosity=0)
+    assert "append-only" in str(refused.value.__cause__)
+    assert AuditEntry.objects.count() == 1
 
 
 def test_erasing_replaces_names_and_nothing_else(administrator: Actor) -> None:
