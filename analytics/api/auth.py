@@ -17,7 +17,11 @@ from analytics.models.keys import Scope
 class Key(HttpBearer):
     """For ninja's `auth=`: the `ValidKey` of the request as `request.auth`. Raises Problem: 401 or 403. One query."""
 
-    openapi_description = "A key made on the Integrations tab, with the scope that the operation names."
+    openapi_description = (
+        "A key made on the Integrations tab. Its scopes: `ingest` delivers usage, `read` reads numbers, `limits` "
+        "checks token limits, `metrics` reads metrics. Each operation names the one that it asks for."
+    )
+    openapi_bearerFormat = "panta_…"  # noqa: N815  # ninja hands it on by this name
 
     def __init__(self, scope: Scope) -> None:
         super().__init__()

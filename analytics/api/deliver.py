@@ -14,7 +14,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from analytics.api import body, gate
+from analytics.api import body, describe_deliveries, gate
 from analytics.api.auth import Key
 from analytics.api.body import MIB, Limits
 from analytics.api.problems import Problem
@@ -42,13 +42,30 @@ class Result(msgspec.Struct, omit_defaults=True):
     reason: str = ""
 
 
-@router.post("/api/v1/events", auth=Key(Scope.INGEST), operation_id="deliver_events")
+@router.post(
+    "/api/v1/events",
+    auth=Key(Scope.INGEST),
+    operation_id="deliver_events",
+    summary="Deliver events",
+    openapi_extra=describe_deliveries.events(EVENT_LIMITS),
+)
 def events(request: HttpRequest) -> HttpResponse:
-    """Usage events in our own format."""
+    """Usage events in our own format: a JSON array, one object, or one object a line. The body is recognised by itself.
+
+    200 means on disk. One bad event is rejected alone; its neighbours are stored. An event is known by the key's
+    source, its `event_id`, its time and its person: sent again, whole or in part, it changes nothing. So whenever an
+    answer is lost, send the same again.
+    """
     return _answer(take(request, Endpoint.EVENTS, native.decode, EVENT_LIMITS))
 
 
-@router.post("/api/v1/litellm", auth=Key(Scope.INGEST), operation_id="deliver_litellm")
+@router.post(
+    "/api/v1/litellm",
+    auth=Key(Scope.INGEST),
+    operation_id="deliver_litellm",
+    summary="Deliver calls of LiteLLM",
+    openapi_extra=describe_deliveries.calls(LITELLM_LIMITS),
+)
 def litellm_calls(request: HttpRequest) -> HttpResponse:
     """What LiteLLM's `generic_api` callback posts: model calls as a JSON array, one object, or one object a line."""
     return _answer(take(request, Endpoint.LITELLM, litellm.decode, LITELLM_LIMITS))

@@ -5,6 +5,7 @@ In: msgspec types, sentences. Out: parts of an operation for ninja's `openapi_ex
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -24,6 +25,7 @@ Part = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{name}"
 _types: dict[str, Any] = {}
+_schemas: dict[str, Part] = {}
 
 
 def english(text: Promise) -> str:
@@ -36,6 +38,12 @@ def reference(type_: Any) -> Part:
     """A reference to the type's schema, which is a part of the document from now on."""
     _types[type_.__name__] = type_
     return {"$ref": _REFERENCE.format(name=type_.__name__)}
+
+
+def add(name: str, schema: Part) -> Part:
+    """A reference to a schema that no type has, which is a part of the document from now on."""
+    _schemas[name] = schema
+    return {"$ref": _REFERENCE.format(name=name)}
 
 
 def one_of(member: str, types: Mapping[str, Any]) -> Part:
@@ -62,17 +70,18 @@ def header(description: str, *, required: bool = True, **schema: Any) -> Part:
 
 
 RETRY_AFTER = {"Retry-After": header("Seconds after which to try again.", pattern="^[0-9]+$")}
-_SHARED: dict[HTTPStatus, Part] = {
-    HTTPStatus.UNAUTHORIZED: problem(
+# Problems of every operation, by status.
+SHARED: dict[int, Part] = {
+    HTTPStatus.UNAUTHORIZED.value: problem(
         "There is no valid key with the request. A missing, a wrong and a revoked one are not told apart.",
         headers={"WWW-Authenticate": header("Names the scheme.", examples=['Bearer realm="panta"'])},
     ),
-    HTTPStatus.FORBIDDEN: problem("The key is valid, but lacks the scope of the operation."),
-    HTTPStatus.METHOD_NOT_ALLOWED: problem(
+    HTTPStatus.FORBIDDEN.value: problem("The key is valid, but lacks the scope of the operation."),
+    HTTPStatus.METHOD_NOT_ALLOWED.value: problem(
         "The address knows other methods only.", headers={"Allow": header("The methods that it knows.")}
     ),
-    HTTPStatus.INTERNAL_SERVER_ERROR: problem("Something went wrong here; it is in the log."),
-    HTTPStatus.SERVICE_UNAVAILABLE: problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR.value: problem("Something went wrong here; it is in the log."),
+    HTTPStatus.SERVICE_UNAVAILABLE.value: problem(
         "Nothing is wrong with the request, and nothing of it was kept: the process has too much to do, or the "
         "database is away for the moment. Send it again later.",
         headers=RETRY_AFTER,
@@ -100,8 +109,8 @@ class Document(OpenAPISchema):
 
     def operation_details(self, operation: Operation) -> Part:
         details: Part = super().operation_details(operation)
-        for status in _SHARED:
-            details["responses"].setdefault(status.value, {"$ref": f"#/components/responses/{_name(status)}"})
+        for status in SHARED:
+            details["responses"].setdefault(status, {"$ref": f"#/components/responses/{_name(status)}"})
         return details
 
     def methods(self, operations: list[Operation]) -> Part:
@@ -110,7 +119,8 @@ class Document(OpenAPISchema):
 
     def get_components(self) -> Part:
         _, schemas = msgspec.json.schema_components(_types.values(), ref_template=_REFERENCE)
-        responses = {_name(status): told for status, told in _SHARED.items()}
+        responses = {_name(status): told for status, told in SHARED.items()}
+        schemas = {name: _without_indents(schema) for name, schema in {**schemas, **_schemas}.items()}
         return {**super().get_components(), "schemas": {**self.schemas, **schemas}, "responses": responses}
 
 
@@ -129,5 +139,10 @@ def _tidy(parameter: Part) -> Part:
     return {**parameter, "schema": kept}
 
 
-def _name(status: HTTPStatus) -> str:
-    return status.phrase.title().replace(" ", "")
+def _without_indents(schema: Part) -> Part:
+    """Docstrings come as they stand in the code."""
+    return {**schema, "description": inspect.cleandoc(schema["description"])} if "description" in schema else schema
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "")

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern
@@ -50,10 +51,30 @@ def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpRespons
     return view_or_problem
 
 
+ABOUT = """
+Usage comes in, numbers go out. Prompts and answers are thrown away at the door, so there are none to read.
+
+**Keys.** Make one on the Integrations tab and send it as `Authorization: Bearer panta_…`. Each operation asks for one
+scope; a key may have several. Sessions and cookies count for nothing here.
+
+**Problems.** What is no success is a problem document (RFC 9457, `application/problem+json`) whose `detail` says what
+to do. With 503 nothing was kept: wait as long as `Retry-After` says and send the same again.
+
+**Days** are calendar days of the workspace's reporting time zone. Instants are UTC.
+"""
+
 api = Api(
     title="PANTA OS Admin Panel",
     version="1",
-    description="Usage in, numbers out.",
+    description=ABOUT.strip(),
+    servers=[{"url": settings.BASE_URL, "description": settings.WORKSPACE_NAME}],
+    openapi_extra={
+        "tags": [
+            {"name": "Usage comes in", "description": "Three doors for events, all idempotent."},
+            {"name": "Numbers", "description": "What the Analytics tab shows."},
+            {"name": "Operations", "description": "For whoever runs the panel."},
+        ]
+    },
     openapi_url=None,
     docs_url=None,
     urls_namespace="api",

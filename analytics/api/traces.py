@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from analytics.api import describe_deliveries
 from analytics.api.auth import Key
 from analytics.api.body import MIB, Limits
 from analytics.api.deliver import take
@@ -43,7 +44,13 @@ _INTERNAL = 13
 router = Router(tags=["Usage comes in"])
 
 
-@router.post(PATH, auth=Key(Scope.INGEST), operation_id="deliver_traces")
+@router.post(
+    PATH,
+    auth=Key(Scope.INGEST),
+    operation_id="deliver_traces",
+    summary="Deliver traces of OpenTelemetry",
+    openapi_extra=describe_deliveries.traces(TRACE_LIMITS),
+)
 def traces(request: HttpRequest) -> HttpResponse:
     """Model calls as OpenTelemetry spans (GenAI semantic conventions). Other spans are passed over."""
     decode = _DECODERS.get(_kind(request))
