@@ -260,7 +260,7 @@ def erase_due(now: dt.datetime) -> int:
 
 def _erase(user: User, now: dt.datetime) -> None:
     audit.record(None, Action.ERASED, person=user)
-    audit.forget_names([user.pk])
+    audit.forget(user)
     user.invitations.all().delete()
     user.memberships.all().delete()
     user.email = user.external_id = None

@@ -8,8 +8,9 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from usermgmt.models import Action, AuditEntry, Team, User
+from usermgmt.models import Action, AuditEntry, Team, User, normalize_email
 
+SEARCHED = {"search", "actor", "target"}  # fields of an export's entry in which somebody may be named
 ERASED_NAME = "Erased person"  # stored so, whatever language is spoken; the database lets nothing else through
 
 
@@ -55,16 +56,35 @@ def entry(
     )
 
 
-def forget_names(ids: Collection[int]) -> None:
-    """Replaces these people's names and addresses in the log; part of erasing them."""
+def forget(person: User) -> None:
+    """Replaces the person's name and address in the log, also in what was searched for by them; part of erasing."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL panta.erasing = 'on'")
-        AuditEntry.objects.filter(actor_id__in=ids).update(actor_name=ERASED_NAME)
-        for old in AuditEntry.objects.filter(person_id__in=ids):
+        AuditEntry.objects.filter(actor_id=person.pk).update(actor_name=ERASED_NAME)
+        for old in AuditEntry.objects.filter(person_id=person.pk):
             old.target_name = ERASED_NAME
-            old.before, old.after = _without_names(old.before), _without_names(old.after)
+            old.before, old.after = (_without(values, {"name", "email"}) for values in (old.before, old.after))
             old.save(update_fields=["target_name", "before", "after"])
+        _forget_searches(person)
         cursor.execute("SET LOCAL panta.erasing = 'off'")
+
+
+def _forget_searches(person: User) -> None:
+    """Where one word of the name, of the address before its @ or of the platform's id was searched for."""
+    own = _words(f"{person.name} {(person.email or '').partition('@')[0]} {person.external_id or ''}")
+    for old in AuditEntry.objects.filter(action=Action.EXPORTED, after__has_any_keys=list(SEARCHED)):
+        telling = {field for field in SEARCHED & old.after.keys() if own & _words(old.after[field])}
+        if telling:
+            old.after = _without(old.after, telling)
+            old.save(update_fields=["after"])
+
+
+def _without(values: dict[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    return {field: ERASED_NAME if field in fields else value for field, value in values.items()}
+
+
+def _words(text: str) -> set[str]:
+    return set("".join(letter if letter.isalnum() else " " for letter in normalize_email(text)).split())
 
 
 def shown_name(name: object) -> str:

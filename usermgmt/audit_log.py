@@ -23,7 +23,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from usermgmt import audit, csv_cells, queries
 from usermgmt.csv_cells import Cell, instant
+from usermgmt.downloads import Export
 from usermgmt.models import Action, AuditEntry, Role, Status, User
+from usermgmt.people_forms import ACTIVITY_LABELS, TAB_LABELS
 from usermgmt.team_forms import TeamColor
 
 ENTRIES_A_PAGE = 50
@@ -83,6 +85,17 @@ class LogState:
             "after": self.after,
         }
         return urlencode({name: str(value) for name, value in said.items() if value})
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The filter in the words of the log, of an export of it."""
+        return {
+            "action": self.action,
+            "actor": self.actor,
+            "target": self.target,
+            "from": self.since,
+            "until": self.until,
+        }
 
     def at(self, *, before: Place | None = None, after: Place | None = None) -> LogState:
         return replace(self, before=before, after=after)
@@ -197,11 +210,26 @@ _FIELDS: dict[str, Promise] = {
     "created": pgettext_lazy("people in an import", "Created"),
     "updated": pgettext_lazy("people in an import", "Changed"),
     "left_out": pgettext_lazy("rows of an import", "Left out"),
+    "export": gettext_lazy("Export"),
+    "from": gettext_lazy("From"),
+    "until": gettext_lazy("Until"),
+    "tab": pgettext_lazy("of people", "List"),
+    "search": gettext_lazy("Search"),
+    "activity": gettext_lazy("Activity"),
+    "joined_from": gettext_lazy("Joined from"),
+    "joined_to": gettext_lazy("Joined to"),
+    "action": gettext_lazy("Action"),
+    "actor": gettext_lazy("By whom"),
+    "target": gettext_lazy("On whom or what"),
 }
 _CHOICES: dict[str, dict[str, Any]] = {
     "role": dict(Role.choices),
     "status": dict(Status.choices),
     "color": dict(TeamColor.choices),
+    "export": dict(Export.choices),
+    "tab": {tab.value: label for tab, label in TAB_LABELS.items()},
+    "activity": dict(ACTIVITY_LABELS),
+    "action": dict(Action.choices),
     "second_step": {"on": gettext_lazy("On"), "off": gettext_lazy("Off")},
 }
 

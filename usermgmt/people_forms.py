@@ -22,6 +22,11 @@ from usermgmt.queries import NO_TEAM, Activity, Sort, Tab
 
 EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(2100, 1, 1)
 
+TAB_LABELS = {
+    Tab.ACTIVE: _("Active users"),
+    Tab.PENDING: _("Pending invitations"),
+    Tab.DELETED: _("Recently deleted"),
+}
 ACTIVITY_LABELS = (
     (Activity.ACTIVE.value, _("Active in the last 30 days")),
     (Activity.INACTIVE.value, _("Inactive for 30 days")),

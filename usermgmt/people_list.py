@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,18 @@ class ListState:
             "page": self.page if self.page > 1 else "",
         }
         return urlencode({name: str(value) for name, value in said.items() if value})
+
+    def said(self, teams: Sequence[Team]) -> dict[str, Any]:
+        """Whom it shows, in the words of the log; no teams are "no team"."""
+        return {
+            "tab": self.tab.value,
+            "search": self.search,
+            "role": self.role,
+            "teams": None if self.team_id is None else [team.name for team in teams if team.pk == self.team_id],
+            "activity": self.activity.value if self.activity else "",
+            "joined_from": self.joined_from,
+            "joined_to": self.joined_to,
+        }
 
     @property
     def _sort_text(self) -> str:

@@ -6,9 +6,7 @@ a file of other days than those asked for would be taken for the truth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -17,6 +15,8 @@ from analytics import export, report
 from analytics.export import Variant
 from analytics.labels import range_problem
 from analytics.views import ranges
+from usermgmt import downloads
+from usermgmt.downloads import Export
 
 
 @require_safe
@@ -39,12 +39,5 @@ def download(request: HttpRequest, variant: str) -> HttpResponseBase:
             pieces = export.users_csv(days)
         case Variant.SUMMARY:
             pieces = export.summary_csv(report.load(days, now, state))
-    return _attachment(pieces, export.filename(chosen, days))
-
-
-def _attachment(pieces: Iterator[str], filename: str) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        pieces,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
-    )
+    said = {"from": days.start, "until": days.last}
+    return downloads.exported(request, Export(chosen.value), export.filename(chosen, days), pieces, said)

@@ -1,10 +1,10 @@
-"""The audit log: its page, and the same entries as CSV. Nothing here writes."""
+"""The audit log: its page, and the same entries as CSV."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,9 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from usermgmt import audit_log
+from usermgmt import audit_log, downloads
 from usermgmt.audit_forms import LogFilterForm
 from usermgmt.audit_log import LogState
+from usermgmt.downloads import Export
 
 TEMPLATE = "usermgmt/audit.html"
 
@@ -60,8 +61,4 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if problems := form.problems:
         return HttpResponse("\n".join(problems), status=400, content_type="text/plain; charset=utf-8")
     name = f"panta-audit-log_{timezone.now().date()}.csv"
-    return StreamingHttpResponse(
-        audit_log.log_csv(state),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return downloads.exported(request, Export.AUDIT_LOG, name, audit_log.log_csv(state), state.said)

@@ -5,12 +5,11 @@ In: CSV or Excel. Out: the page of the upload, before and after it was confirmed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,9 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from usermgmt import bulk_add, bulk_file
+from usermgmt import bulk_add, bulk_file, downloads
 from usermgmt.bulk_add import Verdict
 from usermgmt.bulk_forms import UploadForm
+from usermgmt.downloads import Export
 from usermgmt.models import PeopleUpload, Role, User
 from usermgmt.refusals import Refused
 from usermgmt.views.password import require_password
@@ -52,7 +52,7 @@ def _upload_page(request: HttpRequest, form: UploadForm) -> HttpResponse:
 @require_safe
 def template(_request: HttpRequest) -> HttpResponseBase:
     """The file to fill in."""
-    return _csv(bulk_file.template(), "panta-people-template.csv")
+    return downloads.csv_file(bulk_file.template(), "panta-people-template.csv")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -105,15 +105,8 @@ def _preview_page(request: HttpRequest, kept: PeopleUpload, refusal: str = "", s
 def result(request: HttpRequest, upload_id: int) -> HttpResponseBase:
     """Every row with its verdict, as CSV."""
     kept = _find(request, upload_id)
-    return _csv(bulk_add.result_csv(kept), f"panta-people-result-{kept.pk}.csv")
-
-
-def _csv(pieces: Iterator[str], name: str) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        pieces,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    name = f"panta-people-result-{kept.pk}.csv"
+    return downloads.exported(request, Export.IMPORT_RESULT, name, bulk_add.result_csv(kept), {})
 
 
 def _find(request: HttpRequest, upload_id: int) -> PeopleUpload:

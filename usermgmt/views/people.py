@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,18 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from usermgmt import people_csv, people_list
-from usermgmt.people_forms import PeopleFilterForm
+from usermgmt import downloads, people_csv, people_list
+from usermgmt.downloads import Export
+from usermgmt.people_forms import TAB_LABELS, PeopleFilterForm
 from usermgmt.people_list import SORTS, ListState, PeoplePage
 from usermgmt.people_steps import OFFERED, Step
-from usermgmt.queries import Sort, Tab
+from usermgmt.queries import Sort
 
 TEMPLATE = "usermgmt/people.html"
-TAB_LABELS = {
-    Tab.ACTIVE: _("Active users"),
-    Tab.PENDING: _("Pending invitations"),
-    Tab.DELETED: _("Recently deleted"),
-}
 SORT_LABELS = {
     Sort.NAME: _("Name"),
     Sort.EMAIL: _("Email"),
@@ -64,16 +60,13 @@ def export(request: HttpRequest) -> HttpResponseBase:
     """Everybody whom the same parameters list, on whatever page. 400 with the reason for a filter that cannot be
     understood, because a file of other people than those asked for would be taken for the truth.
     """
-    now = timezone.now()
-    form = PeopleFilterForm(request.GET, people_list.filter_teams())
+    now, teams = timezone.now(), people_list.filter_teams()
+    form = PeopleFilterForm(request.GET, teams)
     state = form.state()
     if problems := form.problems:
         return HttpResponse("\n".join(problems), status=400, content_type="text/plain; charset=utf-8")
-    return StreamingHttpResponse(
-        people_csv.people_csv(state, now),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{people_csv.filename(state, now)}"'},
-    )
+    pieces = people_csv.people_csv(state, now)
+    return downloads.exported(request, Export.PEOPLE, people_csv.filename(state, now), pieces, state.said(teams))
 
 
 def _wants_fragment(request: HttpRequest) -> bool:
