@@ -53,7 +53,7 @@ _TYPES = (
 _ALL = ", ".join(COLUMNS)
 _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
-    "input_tokens, output_tokens, usage_known"
+    "input_tokens, output_tokens, usage_known, model"
 )
 _COPY = f"COPY incoming_event ({_ALL}) FROM STDIN"
 # A statement of its own, so that what follows sees what whoever held the lock alone has committed.

@@ -75,6 +75,17 @@ class PersonFigures(Measures):
     external_id: str = ""
     deleted: bool = False
 
+    @property
+    def known_as(self) -> str:
+        return self.name or self.email or self.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFigures(Measures):
+    """The sums of one model; "" is usage whose events named none."""
+
+    name: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class UnusedAssistant:

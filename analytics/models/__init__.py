@@ -6,6 +6,7 @@ from analytics.models.keys import ApiKey, DailyKey, Delivery, Endpoint, Rejected
 from analytics.models.rollups import (
     ActiveTransition,
     DailyAssistant,
+    DailyModel,
     DailyTeam,
     DailyTotal,
     DailyUsage,
@@ -25,6 +26,7 @@ __all__ = [
     "Assistant",
     "DailyAssistant",
     "DailyKey",
+    "DailyModel",
     "DailyTeam",
     "DailyTotal",
     "DailyUsage",

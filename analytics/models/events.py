@@ -87,6 +87,7 @@ class PendingEvent(models.Model):
     input_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
     usage_known = models.BooleanField()
+    model = models.CharField(max_length=200, default="", db_default="")
 
     class Meta:
         db_table = "pending_event"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from usermgmt.models import User
@@ -68,6 +69,17 @@ class DailyWorkflow(Measures):
         db_table = "daily_workflow"
 
 
+class DailyModel(Measures):
+    """Of all events, by the model's name as they said it; "" where none did."""
+
+    pk = models.CompositePrimaryKey("day", "model")
+    day = models.DateField()
+    model = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "daily_model"
+
+
 class DailyUser(Measures):
     """Person first in the key: this table is distributed by person. Nobody (0) has no row."""
 
@@ -81,6 +93,8 @@ class DailyUser(Measures):
 
     class Meta:
         db_table = "daily_user"
+        # Read by metrics: everybody's sums over some days. Rows lie about in the order of their days.
+        indexes = (BrinIndex(fields=["day"], name="daily_user_day", pages_per_range=16, autosummarize=True),)
 
 
 class DailyUsage(Measures):

@@ -89,6 +89,7 @@ DAILY = (
         MEASURES,
         _IS_WORKFLOW,
     ),
+    Rollup("daily_model", {"day": "day", "model": "model"}, MEASURES),
     Rollup(
         "daily_usage",
         {"day": "day", "team_id": "team_id", "kind": "kind", "item_id": _ITEM},

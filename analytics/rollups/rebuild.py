@@ -25,7 +25,7 @@ MARGIN = dt.timedelta(days=1)
 
 _OUTBOX = (
     "0 AS id, user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
-    "input_tokens, output_tokens, usage_known, (occurred_at AT TIME ZONE %(zone)s)::date AS day"
+    "input_tokens, output_tokens, usage_known, model, (occurred_at AT TIME ZONE %(zone)s)::date AS day"
 )
 _RAW = f"SELECT {_OUTBOX} FROM usage_event WHERE occurred_at >= %(start)s AND occurred_at < %(end)s"
 

@@ -44,6 +44,7 @@ class Event:
     output_tokens: int = 0
     usage_known: bool = True
     status: int = SUCCESS
+    model: str = ""
 
     @property
     def item_id(self) -> int:
@@ -122,6 +123,7 @@ def rollups(sent: Iterable[Event], zone: ZoneInfo) -> dict[str, Table]:
         "daily_assistant": sums(to_assistants, lambda e: (e.day(zone), e.assistant_id)),
         "daily_workflow": sums(runs, lambda e: (e.day(zone), e.workflow_id)),
         "daily_usage": sums(events, lambda e: (e.day(zone), e.team_id, e.kind, e.item_id)),
+        "daily_model": sums(events, lambda e: (e.day(zone), e.model)),
         "daily_user": _daily_user(events, zone),
         "monthly_team": sums(events, lambda e: (e.month(zone), e.team_id)),
         "monthly_assistant": sums(to_assistants, lambda e: (e.month(zone), e.assistant_id)),

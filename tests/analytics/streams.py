@@ -90,6 +90,7 @@ def events(zone: ZoneInfo) -> st.SearchStrategy[Event]:
         output_tokens=tokens,
         usage_known=st.booleans(),
         status=st.sampled_from([SUCCESS, SUCCESS, ERROR, CANCELLED]),
+        model=st.sampled_from(["", "gpt-5", "Gemini 3 “pro”"]),
     )
 
 

@@ -71,8 +71,8 @@ def test_every_table_holds_what_a_hand_counts() -> None:
     after = dt.datetime(2026, 3, 29, 22, 30, tzinfo=dt.UTC)  # 00:30 on Monday
     tables.store(
         [
-            Event("chat", before, user_id=7, team_id=2, input_tokens=10, output_tokens=5, status=ERROR),
-            Event("run", after, user_id=7, team_id=2, kind=WORKFLOW, workflow_id=4, input_tokens=3),
+            Event("chat", before, user_id=7, team_id=2, input_tokens=10, output_tokens=5, status=ERROR, model="gpt-5"),
+            Event("run", after, user_id=7, team_id=2, kind=WORKFLOW, workflow_id=4, input_tokens=3, model="gpt-5"),
             Event("title", after, user_id=7, team_id=2, kind=WORKFLOW, workflow_id=4, requests=0, output_tokens=1),
             Event("unknown", after, kind=ASSISTANT, assistant_id=9, workflow_id=4, usage_known=False),
         ]
@@ -88,6 +88,11 @@ def test_every_table_holds_what_a_hand_counts() -> None:
             (saturday, 2, CHAT, 0): (1, 1, 10, 5, 0),
             (monday, 2, WORKFLOW, 4): (1, 0, 3, 1, 0),
             (monday, 0, ASSISTANT, 9): (1, 0, 0, 0, 1),
+        },
+        "daily_model": {
+            (saturday, "gpt-5"): (1, 1, 10, 5, 0),
+            (monday, "gpt-5"): (1, 0, 3, 0, 0),
+            (monday, ""): (1, 0, 0, 1, 1),
         },
         "daily_user": {
             (7, saturday): (1, 1, 10, 5, 0, None, before),

@@ -1,0 +1,220 @@
+"""Tokens as budgets count them: by model, by person, and what stands on a meter. The only reader of daily_model.
+
+A meter is whose tokens over which days: the workspace's, a team's, a person's or a model's. All figures are sums of the
+same rollups as the Analytics page's, so that both say the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from analytics.metrics.figures import ModelFigures, PersonFigures
+from analytics.periods import DayRange
+
+_MEASURES = ("requests", "failed_requests", "input_tokens", "output_tokens", "calls_without_usage")
+_NAMED_SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in _MEASURES)
+_WITHIN = "day >= %(start)s AND day < %(end)s"
+
+
+class Subject(StrEnum):
+    """Whose tokens are counted."""
+
+    WORKSPACE = "workspace"
+    TEAM = "team"
+    PERSON = "person"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """`key` is the id of the team or person, or the model's name; nothing for the workspace."""
+
+    subject: Subject
+    key: int | str
+    days: DayRange
+
+
+class _Source(NamedTuple):
+    table: str
+    key: str  # the column, or what stands for it
+    type: str
+
+
+_SOURCES = {
+    Subject.WORKSPACE: _Source("daily_total", "0", "int"),
+    Subject.TEAM: _Source("daily_team", "used.team_id", "bigint"),
+    Subject.PERSON: _Source("daily_user", "used.user_id", "bigint"),
+    Subject.MODEL: _Source("daily_model", "used.model", "text"),
+}
+
+
+def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
+    """The tokens on each meter, in order. One query however many, none for none; by primary keys, day by day.
+
+    Every day is looked up by its own key: as ranges of days, those of one team would be sought among all teams.
+    """
+    if not meters:
+        return ()
+    parts: list[str] = []
+    params: dict[str, list[Any]] = {}
+    for subject in {meter.subject for meter in meters}:
+        source = _SOURCES[subject]
+        parts.append(f"""
+            SELECT meter.place, used.input_tokens + used.output_tokens AS tokens
+            FROM unnest(%({subject}_places)s::int[], %({subject}_keys)s::{source.type}[], %({subject}_days)s::date[])
+                AS meter(place, key, day)
+            JOIN {source.table} used ON {source.key} = meter.key AND used.day = meter.day
+        """)
+        params |= _unrolled(subject, meters)
+    sql = f"SELECT place, sum(tokens)::bigint FROM ({' UNION ALL '.join(parts)}) part GROUP BY place"
+    found: dict[int, int] = dict(_rows(sql, params))
+    return tuple(found.get(place, 0) for place in range(len(meters)))
+
+
+def _unrolled(subject: Subject, meters: Sequence[Meter]) -> dict[str, list[Any]]:
+    """A line for each day of each meter of this subject, as columns."""
+    lines = [
+        (place, meter.key, day) for place, meter in enumerate(meters) if meter.subject is subject for day in meter.days
+    ]
+    return {f"{subject}_{name}": [line[at] for line in lines] for at, name in enumerate(("places", "keys", "days"))}
+
+
+def tokens_by_day(meter: Meter) -> tuple[int, ...]:
+    """The meter's tokens on each of its days, in order. One query."""
+    return tokens_on([Meter(meter.subject, meter.key, DayRange(day, day + dt.timedelta(days=1))) for day in meter.days])
+
+
+def requests_on(meters: Sequence[Meter]) -> int:
+    """Requests on all these meters of one subject together, which must not overlap. One query, none for none."""
+    if not meters:
+        return 0
+    source = _SOURCES[meters[0].subject]
+    ((requests,),) = _rows(
+        f"""SELECT coalesce(sum(used.requests), 0)::bigint FROM {source.table} used
+            JOIN unnest(%(keys)s::{source.type}[], %(days)s::date[]) AS meter(key, day)
+            ON {source.key} = meter.key AND used.day = meter.day""",
+        {"keys": [m.key for m in meters for _day in m.days], "days": [day for m in meters for day in m.days]},
+    )
+    return int(requests)
+
+
+# --- By model, by person ------------------------------------------------------------------------------------------
+
+
+def by_model(days: DayRange) -> tuple[ModelFigures, ...]:
+    """Models with any usage, by tokens, then requests, then name; the name '' is usage without a model. One query."""
+    rows = _rows(
+        f"SELECT {_NAMED_SUMS}, model FROM daily_model WHERE {_WITHIN} GROUP BY model",
+        {"start": days.start, "end": days.end},
+    )
+    return tuple(sorted((ModelFigures(*row) for row in rows), key=lambda m: (-m.tokens, -m.requests, m.name)))
+
+
+_OF_PERSON = (
+    "u.requests, u.failed_requests, u.input_tokens, u.output_tokens, u.calls_without_usage, "
+    "p.id, p.name, coalesce(p.email, ''), coalesce(p.external_id, ''), p.status = 'deleted'"
+)
+
+
+def top_people(days: DayRange, most: int) -> tuple[PersonFigures, ...]:
+    """Those who used the most tokens, by tokens, then requests, then name; at most `most` of them. One query.
+
+    Reads daily_user by the index daily_user_day.
+    """
+    rows = _rows(
+        f"""SELECT {_OF_PERSON} FROM (
+                SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN} GROUP BY user_id
+            ) u JOIN person p ON p.id = u.user_id
+            WHERE u.input_tokens + u.output_tokens > 0
+            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.display_name, p.id LIMIT %(most)s""",
+        {"start": days.start, "end": days.end, "most": most},
+    )
+    return tuple(PersonFigures(*row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """People's sums over some days against one number of tokens. `highest` is 0, of person 0, where nobody used any."""
+
+    people: int  # with any tokens
+    reached: int
+    highest: int
+    highest_id: int
+
+
+def everybody(days: DayRange, tokens: int, leave_out: Collection[int] = ()) -> Everybody:
+    """How many people used as many tokens as that, and the most that one used. One query, by daily_user_day."""
+    ((people, reached, highest, highest_id),) = _rows(
+        f"""WITH used AS (
+                SELECT user_id, sum(input_tokens + output_tokens)::bigint AS tokens FROM daily_user
+                WHERE {_WITHIN} AND user_id <> ALL(%(leave_out)s::bigint[]) GROUP BY user_id
+            )
+            SELECT count(*) FILTER (WHERE tokens > 0), count(*) FILTER (WHERE tokens >= %(tokens)s),
+                coalesce(max(tokens), 0),
+                coalesce((SELECT user_id FROM used WHERE tokens > 0 ORDER BY tokens DESC, user_id LIMIT 1), 0)
+            FROM used""",
+        {"start": days.start, "end": days.end, "tokens": tokens, "leave_out": list(leave_out)},
+    )
+    return Everybody(people, reached, highest, highest_id)
+
+
+def who_reached(periods: Sequence[DayRange], tokens: int, leave_out: Collection[int] = ()) -> tuple[PersonFigures, ...]:
+    """People who used as many tokens as that in any one of the periods, with the sums of the one in which they used
+    the most; by tokens, then requests, then name. One query, by daily_user_day.
+    """
+    rows = _rows(
+        f"""SELECT DISTINCT ON (p.id) {_OF_PERSON} FROM (
+                SELECT user_id, {_NAMED_SUMS}
+                FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(first, next)
+                JOIN daily_user ON day >= first AND day < next
+                WHERE user_id <> ALL(%(leave_out)s::bigint[])
+                GROUP BY user_id, first HAVING sum(input_tokens + output_tokens) >= %(tokens)s
+            ) u JOIN person p ON p.id = u.user_id
+            ORDER BY p.id, u.input_tokens + u.output_tokens DESC""",
+        {
+            "starts": [period.start for period in periods],
+            "ends": [period.end for period in periods],
+            "tokens": tokens,
+            "leave_out": list(leave_out),
+        },
+    )
+    people = (PersonFigures(*row) for row in rows)
+    return tuple(sorted(people, key=lambda p: (-p.tokens, -p.requests, p.known_as, p.id)))
+
+
+def people_on(ranges: Sequence[DayRange], among: Collection[int] | None = None) -> int:
+    """Distinct people with a request on any of these days, of all or `among` these. One query, none for no days."""
+    if not ranges:
+        return 0
+    whom = "" if among is None else "AND user_id = ANY(%(among)s::bigint[])"
+    ((people,),) = _rows(
+        f"""SELECT count(DISTINCT user_id)
+            FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS range(first, next)
+            JOIN daily_user ON day >= first AND day < next
+            WHERE requests > 0 {whom}""",
+        {"starts": [r.start for r in ranges], "ends": [r.end for r in ranges], "among": list(among or ())},
+    )
+    return int(people)
+
+
+def models_since(day: dt.date) -> tuple[str, ...]:
+    """The names of models used since that day, the most used first. One query."""
+    rows = _rows(
+        """SELECT model FROM daily_model WHERE day >= %(day)s AND model <> ''
+            GROUP BY model ORDER BY sum(requests) DESC, model""",
+        {"day": day},
+    )
+    return tuple(model for (model,) in rows)
+
+
+def _rows(sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
