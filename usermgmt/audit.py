@@ -26,7 +26,7 @@ def record(
 ) -> None:
     """Writes one entry; `actor` None is the system. Of `before` and `after` only what differs is kept.
 
-    `target` names what it happened to where that is neither a person nor a team.
+    `target` names what it happened to where that is neither a person nor a team, or something of theirs.
     """
     entry(actor, action, person=person, team=team, target=target, before=before, after=after).save()
 
@@ -50,7 +50,7 @@ def entry(
         action=action,
         person_id=person.pk if person else None,
         team_id=team.pk if team else None,
-        target_name=str(person or team or target),
+        target_name=target or str(person or team or ""),
         before={field: before[field] for field in changed if field in before},
         after={field: after[field] for field in changed if field in after},
     )

@@ -1,11 +1,14 @@
 """Sending what stands in the outbox: each mail in a transaction of its own, again and again until it is out.
 
-A mail that a server took and whose answer was lost is sent twice; none is lost.
+A mail that a server took and whose answer was lost is sent twice; none is lost. What a mail says is made when it is
+sent, by the `Letter` of its kind; apps above register theirs.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
 from smtplib import SMTPDataError, SMTPException, SMTPNotSupportedError, SMTPRecipientsRefused, SMTPSenderRefused
 
 import structlog
@@ -17,7 +20,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from usermgmt import invitations
-from usermgmt.models import Invitation, Mail
+from usermgmt.models import Invitation, Mail, MailKind
 
 GIVE_UP_AFTER = 12  # attempts: about two days
 _FIRST_WAIT = dt.timedelta(minutes=1)
@@ -26,6 +29,22 @@ _LONGEST_WAIT = dt.timedelta(hours=6)
 _ABOUT_THIS_MAIL = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError, SMTPNotSupportedError, ValueError)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One kind of mail. `compose` is called in the mail's language, for a mail that is still wanted."""
+
+    is_wanted: Callable[[Mail, dt.datetime], bool]
+    compose: Callable[[Mail], EmailMultiAlternatives]
+
+
+_letters: dict[str, Letter] = {}
+
+
+def register(kind: MailKind, letter: Letter) -> None:
+    """Says how mails of this kind are made; once, when the apps are loaded."""
+    _letters[kind] = letter
 
 
 def send_due(now: dt.datetime, limit: int = 200) -> int:
@@ -54,12 +73,15 @@ def _next(now: dt.datetime) -> Mail | None:
 def _try(mail: Mail, now: dt.datetime) -> bool:
     """Whether the mail server answers; what became of the mail stands in it."""
     answers = True
-    if not _is_wanted(mail, now):
+    letter = _letters[mail.kind]
+    if not letter.is_wanted(mail, now):
         mail.given_up_at = now
     else:
         mail.attempts += 1
         try:
-            _compose(mail).send()
+            with override(mail.language):
+                message = letter.compose(mail)
+            message.send()
             mail.sent_at = now
         except (SMTPException, OSError, ValueError) as error:
             _put_off(mail, error, now)
@@ -75,6 +97,9 @@ def _put_off(mail: Mail, error: Exception, now: dt.datetime) -> None:
     log.warning("mail_not_sent", mail=mail.pk, attempts=mail.attempts, given_up=mail.given_up_at is not None)
 
 
+# --- Invitations ----------------------------------------------------------------------------------------------------
+
+
 def _is_wanted(mail: Mail, now: dt.datetime) -> bool:
     """Whether the link it would carry still opens something."""
     invitation = mail.invitation
@@ -84,17 +109,23 @@ def _is_wanted(mail: Mail, now: dt.datetime) -> bool:
 
 
 def _compose(mail: Mail) -> EmailMultiAlternatives:
-    """The mail, made now, so that its link stands nowhere in the database."""
+    """Made now, so that its link stands nowhere in the database."""
     invitation = mail.invitation
     assert invitation is not None
-    with override(mail.language):
-        context = {"invitation": invitation, "url": accept_url(invitation), "workspace_name": settings.WORKSPACE_NAME}
-        subject = " ".join(render_to_string("usermgmt/mail/invitation_subject.txt", context).split())
-        message = EmailMultiAlternatives(
-            subject, render_to_string("usermgmt/mail/invitation.txt", context), to=[invitation.email]
-        )
-        message.attach_alternative(render_to_string("usermgmt/mail/invitation.html", context), "text/html")
+    context = {"invitation": invitation, "url": accept_url(invitation)}
+    return render("usermgmt/mail/invitation", context, invitation.email)
+
+
+def render(template: str, context: dict[str, object], to: str) -> EmailMultiAlternatives:
+    """A mail out of TEMPLATE_subject.txt, TEMPLATE.txt and TEMPLATE.html, in the active language."""
+    context = {**context, "workspace_name": settings.WORKSPACE_NAME}
+    subject = " ".join(render_to_string(f"{template}_subject.txt", context).split())
+    message = EmailMultiAlternatives(subject, render_to_string(f"{template}.txt", context), to=[to])
+    message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")
     return message
+
+
+register(MailKind.INVITATION, Letter(_is_wanted, _compose))
 
 
 def accept_url(invitation: Invitation) -> str:

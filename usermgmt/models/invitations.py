@@ -45,13 +45,19 @@ class Invitation(models.Model):
 
 class MailKind(models.TextChoices):
     INVITATION = "invitation"
+    LIMIT_ALERT = "limit_alert"
 
 
 class Mail(models.Model):
-    """A mail to be sent. Its text is made when it is sent, so that no link stands in the database."""
+    """A mail to be sent. Its text is made when it is sent, so that no link stands in the database.
+
+    It is about an invitation, or about the row `subject_id` of what its kind means, for `recipient`.
+    """
 
     kind = models.CharField(max_length=20, choices=MailKind.choices)
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, null=True, related_name="mails")
+    recipient = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    subject_id = models.BigIntegerField(null=True)
     language = models.CharField(max_length=8, default="en")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
