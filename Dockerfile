@@ -17,6 +17,7 @@ COPY --from=packages /venv /venv
 COPY --from=browser /build/node_modules node_modules
 COPY manage.py ./
 COPY panta_admin panta_admin
+COPY tokenlimits tokenlimits
 COPY analytics analytics
 COPY usermgmt usermgmt
 COPY templates templates

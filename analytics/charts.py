@@ -1,4 +1,4 @@
-"""The four charts of the Analytics tab, as Plotly figures. The only room that knows Plotly.
+"""The charts of the Analytics tab, and that of the budget, as Plotly figures. The only room that knows Plotly.
 
 In: an `AnalyticsReport`. Out: JSON for the page's one Plotly wrapper (`static/js/charts.js`), "" where there is nothing
 to draw. Colours are names of design tokens, `var(--…)`, which the wrapper looks up when it draws: a figure fits both
@@ -280,6 +280,61 @@ def time_to_first_value(report: AnalyticsReport) -> str:
         hovermode="x",
         margin={"l": 4, "r": 8, "t": 20, "b": 4},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodBar:
+    """One bar of `tokens_per_period`; the present period is still going on."""
+
+    name: str
+    tick: str  # the name as an axis has room for it
+    tokens: int
+    is_present: bool = False
+
+
+def tokens_per_period(bars: Sequence[PeriodBar], budget: int | None) -> str:
+    """Bars of tokens, one a period in the given order, the present one hatched; the budget as a dashed line across."""
+    highest = max((bar.tokens for bar in bars), default=0)
+    if not highest:
+        return ""
+    places = list(range(len(bars)))  # numbers, not names: two periods of one name stay two bars
+    bar_trace = dict(
+        type="bar",
+        x=places,
+        y=[bar.tokens for bar in bars],
+        marker={
+            "color": ACCENT,
+            "cornerradius": 4,
+            "pattern": {"shape": ["/" if bar.is_present else "" for bar in bars], "bgcolor": ACCENT, **HATCHED},
+        },
+        customdata=[[literal(bar.name), f" ({literal(_('so far'))})" if bar.is_present else ""] for bar in bars],
+        hovertemplate="%{customdata[0]}%{customdata[1]}<br>"
+        + literal(_("%(tokens)s tokens")) % {"tokens": "%{y:,d}"}
+        + "<extra></extra>",
+    )
+    layout: dict[str, Any] = {
+        "bargap": 0.4,
+        "xaxis": {
+            "tickvals": places,
+            "ticktext": [literal(bar.tick) for bar in bars],
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+            "tickangle": 0,
+            "ticklabelstandoff": 4,
+            "automargin": "height",
+        },
+        "yaxis": _count_axis(max(highest, budget or 0)) | {"tickformat": "", "exponentformat": "B", "minexponent": 3},
+        "hovermode": "closest",
+        "margin": {"l": 4, "r": 12, "t": 12, "b": 4},
+    }
+    if budget is not None:
+        line = {"color": TEXT, "width": 1.5, "dash": "dash"}
+        layout["shapes"] = [
+            {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": budget, "y1": budget, "line": line}
+        ]
+        layout["yaxis"] |= {"range": [0, max(highest, budget) * 1.08]}
+    return _json([bar_trace], **layout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ KEY = frozenset(
         "api/v1/events",
         "api/v1/litellm",
         "v1/traces",
+        "api/v1/limits/check",
         "api/v1/usage",
         "metrics",
     }

@@ -22,6 +22,7 @@ SCHEDULE: tuple[tuple[str, float | crontab, int], ...] = (
     ("analytics.tasks.make_partitions", crontab(minute="10", hour="0"), 3600),
     ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), 3600),
     ("analytics.tasks.purge_rejected", crontab(minute="25"), 3600),
+    ("tokenlimits.tasks.tell_alerts", 30.0, 30),
     ("usermgmt.tasks.send_mails", 30.0, 30),
     ("usermgmt.tasks.erase_removed", crontab(minute="20", hour="3"), 3600),
     ("usermgmt.tasks.purge_uploads", crontab(minute="40"), 3600),

@@ -1,4 +1,4 @@
-"""Home, for everybody: a welcome, and one's own usage of the last 30 days. Nobody sees another person's here."""
+"""Home, for everybody: a welcome, own usage of the last 30 days, own limits. Nobody sees another person's here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from django.views.decorators.http import require_safe
 
 from analytics.metrics import people
 from analytics.periods import Preset
+from tokenlimits import own
+from usermgmt.models import User
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Two queries beside sign-in's: own usage reads one rollup."""
-    assert request.user.pk is not None  # held by the default-deny middleware
-    days = Preset.LAST_30_DAYS.resolve(timezone.now().astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
-    usage = people.own_usage(request.user.pk, days)
-    return render(request, "home.html", {"usage": usage, "days": days, "time_zone": settings.REPORTING_TIME_ZONE})
+    """Three queries beside sign-in's two, five where limits apply."""
+    assert isinstance(request.user, User)  # held by the default-deny middleware
+    now = timezone.now()
+    days = Preset.LAST_30_DAYS.resolve(now.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
+    context = {
+        "usage": people.own_usage(request.user.pk, days),
+        "days": days,
+        "limits": own.limits_of(request.user, now),
+        "time_zone": settings.REPORTING_TIME_ZONE,
+    }
+    return render(request, "home.html", context)

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "panta_admin",
     "usermgmt",
     "analytics",
+    "tokenlimits",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

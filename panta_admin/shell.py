@@ -31,6 +31,7 @@ SECTIONS = (
     Section("analytics", _("Analytics")),
     Section("people", _("User management"), beside=("audit",)),
     Section("teams", _("Teams")),
+    Section("limits", _("Token limits")),
 )
 
 THEMES = (

@@ -3,13 +3,17 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from analytics.api import ground
 from analytics.api import urls as api
 from analytics.api.ground import api as operations
 from panta_admin import health, prometheus
 from panta_admin.home import home
+from tokenlimits import api as limits
 
 operations.add_router("", prometheus.router)
 handler400 = "panta_admin.outage.bad_request"
+ground.api.add_router("", limits.router)
+
 handler500 = "panta_admin.outage.server_error"
 
 urlpatterns = [
@@ -22,5 +26,6 @@ urlpatterns = [
     path("", include("usermgmt.people_urls")),
     path("", include("usermgmt.admin_urls")),
     path("", include("analytics.urls")),
+    path("", include("tokenlimits.urls")),
     *api.patterns(),
 ]

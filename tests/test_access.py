@@ -158,6 +158,19 @@ TABLE = {
         )
         for step in ("add", "remove")
     },
+    "admin/limits/": Row("/admin/limits/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/limits/alerts/": Row("/admin/limits/alerts/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/limits/new/": Row("/admin/limits/new/", CLOSED, HIDDEN, OWN_FORM),
+    # A limit that does not exist; those that do are tested with it.
+    **{
+        f"admin/limits/<int:limit_id>/{step}/": Row(
+            f"/admin/limits/987654321/{step}/", CLOSED, HIDDEN, "404 404 404 405 405"
+        )
+        for step in ("edit", "remove", "raise")
+    },
+    "admin/limits/<int:limit_id>/raise/end/": Row(
+        "/admin/limits/987654321/raise/end/", CLOSED, HIDDEN, "405 404 405 405 405"
+    ),
     "admin/audit/": Row("/admin/audit/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/audit/export/": Row("/admin/audit/export/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/users/<int:user_id>/second-step/reset/": Row(
@@ -172,6 +185,7 @@ TABLE = {
     "api/v1/litellm": Row("/api/v1/litellm", *KEY_TO_POST),
     "v1/traces": Row("/v1/traces", *KEY_TO_POST),
     "metrics": Row("/metrics", *KEY_TO_GET),
+    "api/v1/limits/check": Row("/api/v1/limits/check", *KEY_TO_GET),
     "api/v1/usage": Row("/api/v1/usage", *KEY_TO_GET),
     "api/v1/openapi.json": Row("/api/v1/openapi.json", *EVERYBODY_SEES),
     "api/<path:rest>": Row("/api/of/nothing", *NOTHING_THERE),

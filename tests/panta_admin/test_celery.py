@@ -26,6 +26,7 @@ def test_the_schedule_is_this_table() -> None:
         "make_partitions": ("analytics.tasks.make_partitions", crontab(minute="10", hour="0"), {"expires": 3600}),
         "reconcile_recent": ("analytics.tasks.reconcile_recent", crontab(minute="30", hour="2"), {"expires": 3600}),
         "purge_rejected": ("analytics.tasks.purge_rejected", crontab(minute="25"), {"expires": 3600}),
+        "tell_alerts": ("tokenlimits.tasks.tell_alerts", 30.0, {"expires": 30}),
         "send_mails": ("usermgmt.tasks.send_mails", 30.0, {"expires": 30}),
         "erase_removed": ("usermgmt.tasks.erase_removed", crontab(minute="20", hour="3"), {"expires": 3600}),
         "purge_uploads": ("usermgmt.tasks.purge_uploads", crontab(minute="40"), {"expires": 3600}),

@@ -77,6 +77,6 @@ def test_a_name_is_text(member: Actor) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt; {{ 7|add:7 }}" in page
 
 
-def test_home_takes_three_queries(member: Actor, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_num_queries(3):  # the session, the person, their usage
+def test_home_takes_five_queries(member: Actor, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(5):  # the session, the person, their usage; the days' zone, limits
         member.get("/")

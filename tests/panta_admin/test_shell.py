@@ -51,6 +51,7 @@ def test_only_built_tabs_are_shown(administrator: Actor) -> None:
         "Analytics",
         "User management",
         "Teams",
+        "Token limits",
     ]
 
 

@@ -61,8 +61,12 @@ class Command(BaseCommand):
         started = time.monotonic()
         with _bar(scale) as progress:
             load.load(scale, mark, progress)
+        self.settle_beside(mark)
         self._report(scale, time.monotonic() - started)
         self._greet(mark)
+
+    def settle_beside(self, mark: Mark) -> None:
+        """What a project that stands on more than this adds to a workspace that was just filled."""
 
     def _report(self, scale: Scale, seconds: float) -> None:
         counts = ", ".join(f"{getattr(scale, name):,} {name}" for name in SIZES)

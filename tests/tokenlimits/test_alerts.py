@@ -1,0 +1,328 @@
+"""Alerts: every threshold once for each limit and period, whoever looks and however often; and the mail about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core import mail as outgoing
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from analytics.rollups.rebuild import rebuild_all
+from tests.analytics.parallel import Threads
+from tests.cast import NOW
+from tests.tokenlimits.limits import ann, everybody, limit, override, sales, use
+from tests.usermgmt import people
+from tokenlimits import actions, alerts
+from tokenlimits.actions import Rules
+from tokenlimits.models import LimitAlert, TokenLimit
+from usermgmt import outbox
+from usermgmt.models import Mail, Status, User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def ada() -> User:
+    return people.administrator("Ada", email="ada@example.com")
+
+
+def told(now: dt.datetime = NOW) -> list[int]:
+    """The thresholds told by one look, ascending."""
+    before = set(LimitAlert.objects.values_list("pk", flat=True))
+    count = alerts.tell_due(now)
+    new = LimitAlert.objects.exclude(pk__in=before)
+    assert len(new) == count
+    return sorted(alert.threshold for alert in new)
+
+
+def sent(now: dt.datetime = NOW) -> list[outgoing.EmailMessage]:
+    outgoing.outbox.clear()
+    outbox.send_due(now)
+    return list(outgoing.outbox)
+
+
+# --- Once ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_threshold_is_told_when_it_is_reached_and_never_again() -> None:
+    limit(100)
+    use(49)
+    assert told() == []
+    use(1)
+    assert told() == [50]  # exactly at it
+    assert told() == []
+    use(29)
+    assert told() == []
+    use(1)
+    assert told() == [80]
+    use(500)
+    assert told() == [100]
+    assert told() == []
+
+
+def test_of_several_reached_at_once_all_are_noted_and_the_highest_is_mailed() -> None:
+    limit(100)
+    use(100)
+    assert told() == [50, 80, 100]
+    assert list(LimitAlert.objects.filter(told=True).values_list("threshold", flat=True)) == [100]
+    assert Mail.objects.count() == 1
+    assert [alert.threshold for alert in alerts.latest()] == [100]
+
+
+def test_what_is_told_is_what_stood_then() -> None:
+    person = ann()
+    limit(100, person=person)
+    use(85, user_id="ann")
+    told()
+    alert = LimitAlert.objects.get(threshold=80)
+    assert (alert.used, alert.tokens, alert.reached_at) == (85, 100, NOW)
+    assert (alert.period_start, alert.period_end) == (dt.date(2026, 3, 1), dt.date(2026, 4, 1))
+    assert alert.elapsed == pytest.approx((14 + 10.5 / 24) / 31)
+    assert alert.projected == round(85 / alert.elapsed)
+    assert alert.as_of is not None
+
+
+def test_a_limit_without_thresholds_tells_nothing() -> None:
+    limit(100, thresholds=[])
+    use(500)
+    assert told() == []
+
+
+def test_removed_limits_tell_nothing() -> None:
+    limit(100, removed_at=NOW)
+    use(500)
+    assert told() == []
+
+
+def test_every_administrator_who_can_be_reached_gets_one_mail() -> None:
+    people.administrator("Berta")
+    people.administrator("Gone", status=Status.DEACTIVATED)
+    people.administrator("Silent", email=None, external_id="silent")
+    people.person("Member")
+    limit(100)
+    use(60)
+    told()
+    told()
+    assert sorted(str(mail.recipient) for mail in Mail.objects.all()) == ["Ada", "Berta"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_look_at_once_tell_once(ada: User) -> None:
+    for number in range(6):
+        limit(100, model=f"model {number}")
+        use(90, model=f"model {number}")
+    with Threads(5) as threads:
+        counts = [threads.run(alerts.tell_due, NOW) for _ in range(5)]
+    assert sum(count.result() for count in counts) == 12
+    assert LimitAlert.objects.count() == 12
+    assert Mail.objects.count() == 6
+
+
+def test_a_look_that_breaks_off_has_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(100)
+    use(100)
+
+    def break_off(*_arguments: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "_write_mails", break_off)
+        with pytest.raises(SystemExit):
+            alerts.tell_due(NOW)
+    assert not LimitAlert.objects.exists()
+    assert told() == [50, 80, 100]
+    assert Mail.objects.count() == 1
+
+
+# --- Periods ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_period_tells_anew() -> None:
+    limit(100, "day")
+    use(60)
+    assert told() == [50]
+    tomorrow = NOW + dt.timedelta(days=1)
+    assert told(tomorrow) == []
+    use(60, now=tomorrow)
+    assert told(tomorrow) == [50]
+
+
+def test_late_usage_of_the_last_period_never_opens_it_again() -> None:
+    limit(100, "day")
+    use(1)
+    use(500, days_ago=1)
+    assert told() == []
+
+
+def test_the_period_is_over_at_local_midnight() -> None:
+    rebuild_all(ZoneInfo("Europe/Berlin"))
+    limit(100, "day")
+    midnight = dt.datetime(2026, 3, 14, 23, tzinfo=dt.UTC)
+    use(80, now=midnight - MINUTE)
+    assert told(midnight) == []
+    assert told(midnight - MINUTE) == [50, 80]
+
+
+# --- Changed limits -----------------------------------------------------------------------------------------------
+
+
+def edit(made: TokenLimit, tokens: int, ada: User) -> None:
+    made.refresh_from_db()
+    actions.edit(ada, made.pk, actions.version(made), Rules(tokens, "hard", (50, 80, 100)), NOW)
+
+
+def test_a_raised_limit_tells_its_thresholds_again_when_they_are_reached_again(ada: User) -> None:
+    made = limit(100)
+    use(85)
+    assert told() == [50, 80]
+    edit(made, 200, ada)
+    assert told() == []
+    use(15)  # 100 of 200
+    assert told() == [50]
+    use(60)
+    assert told() == [80]
+
+
+def test_a_raise_that_changes_nothing_about_a_threshold_does_not_tell_it_again(ada: User) -> None:
+    made = limit(100)
+    use(85)
+    assert told() == [50, 80]
+    edit(made, 101, ada)
+    assert told() == []
+
+
+def test_a_limit_lowered_below_its_use_tells_at_once_what_is_new(ada: User) -> None:
+    made = limit(100)
+    use(60)
+    assert told() == [50]
+    edit(made, 60, ada)
+    assert told() == [80, 100]
+
+
+def test_when_an_override_is_over_what_is_reached_without_it_is_told_again(ada: User) -> None:
+    made = limit(100)
+    use(100)
+    told()
+    actions.raise_until(ada, made.pk, 1000, NOW.date(), "Why", NOW)
+    assert told() == []
+    assert told(NOW + dt.timedelta(days=1)) == [50, 80, 100]
+
+
+def test_an_override_counts_while_it_is_open() -> None:
+    override(limit(100), 1000)
+    use(100)
+    assert told() == []
+
+
+# --- Every person -------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_for_every_person_is_told_once_with_whoever_was_first() -> None:
+    person = ann()
+    everybody(100)
+    use(60, user_id="ann")
+    assert told() == [50]
+    use(70, user_id="bob")
+    assert told() == []
+    use(30, user_id="ann")
+    assert told() == [80]
+    assert {alert.person for alert in LimitAlert.objects.all()} == {person}
+
+
+# --- The mail -----------------------------------------------------------------------------------------------------
+
+
+def test_the_mail_says_which_limit_how_much_the_pace_and_until_when(settings: Settings) -> None:
+    settings.BASE_URL = "https://panta.example"
+    limit(100, team=sales())
+    use(85, team="Sales")
+    told()
+    (message,) = sent()
+    assert message.subject == "80 % of a token limit used: Sales, per month"
+    assert message.to == ["ada@example.com"]
+    for said in (
+        "Used: 85 tokens (85\N{NO-BREAK SPACE}%)",
+        "Limit: 100 tokens",
+        "Pace: 47\N{NO-BREAK SPACE}% of the period has passed, 183 tokens at its end",
+        "Runs out: about 17\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026",
+        "Begins anew: 1\N{NO-BREAK SPACE}Apr\N{NO-BREAK SPACE}2026 (UTC)",
+        "block requests",
+        "https://panta.example/admin/limits/",
+    ):
+        assert said in message.body, message.body
+    html = message.alternatives[0][0]  # type: ignore[attr-defined]
+    assert "85" in html
+    assert "https://panta.example/admin/limits/" in html
+
+
+def test_a_name_in_the_mail_is_text() -> None:
+    limit(10, team=people.team("<b>Sales</b>"))
+    use(10, team="<b>Sales</b>")
+    told()
+    (message,) = sent()
+    assert "<b>" not in message.alternatives[0][0]  # type: ignore[attr-defined]
+    assert "<b>Sales</b>" in message.subject
+
+
+def test_a_reached_soft_limit_says_that_requests_go_on() -> None:
+    limit(100, hard=False)
+    use(100)
+    told()
+    (message,) = sent()
+    assert message.subject == "Token limit reached: Workspace, per month"
+    assert "Requests go on" in message.body
+
+
+def test_who_is_no_administrator_any_more_gets_none(ada: User) -> None:
+    people.administrator("Berta", email="berta@example.com")
+    limit(100)
+    use(100)
+    told()
+    User.objects.filter(pk=ada.pk).update(role="user")
+    assert [message.to for message in sent()] == [["berta@example.com"]]
+
+
+def test_a_removed_limit_is_not_mailed_about() -> None:
+    made = limit(100)
+    use(100)
+    told()
+    TokenLimit.objects.filter(pk=made.pk).update(removed_at=NOW)
+    assert sent() == []
+
+
+def test_with_the_mail_server_down_the_alert_stands_and_its_mail_goes_out_later(settings: Settings) -> None:
+    limit(100)
+    use(100)
+    told()
+    working = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert sent() == []
+    assert Mail.objects.get().attempts == 1
+    settings.EMAIL_BACKEND = working
+    assert len(sent(NOW + dt.timedelta(hours=1))) == 1
+    assert sent(NOW + dt.timedelta(hours=2)) == []
+
+
+def test_it_is_written_in_the_language_of_who_gets_it(ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(language="de")
+    limit(100)
+    use(100)
+    told()
+    assert Mail.objects.get().language == "de"
+
+
+# --- Cost ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_look_that_finds_nothing_new_takes_five_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for number in range(5):
+        limit(100, model=f"model {number}")
+        use(60, model=f"model {number}")
+    assert told() == [50] * 5
+    with django_assert_num_queries(5):
+        assert alerts.tell_due(NOW) == 0

@@ -1,0 +1,127 @@
+"""Thresholds that are reached, told once for each limit, period and threshold, whoever looks and however often.
+
+In: an instant. Out: `LimitAlert` rows and, in the same transaction, a mail to every administrator in the outbox. Only
+the period that holds the instant is looked at: late usage of one that is over never opens it again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+
+from analytics.metrics import spending
+from analytics.rollups import state
+from analytics.rollups.state import State
+from tokenlimits import meter, pace
+from tokenlimits.meter import Reading, allowed_by, meter_of, override_of, reaches
+from tokenlimits.models import LimitAlert, TokenLimit
+from tokenlimits.pace import Pace
+from usermgmt import administrators
+from usermgmt.models import Mail, MailKind
+
+
+def tell_due(now: dt.datetime) -> int:
+    """Tells what is reached and was not told; how many alerts that were. Five queries where nothing is."""
+    at = state.read()
+    limits = list(meter.limits_in_force(now.astimezone(at.time_zone).date()))
+    readings = [reading for reading in meter.read(limits, now, at.time_zone) if reading.threshold is not None]
+    told = _told(readings)
+    due = [reading for reading in readings if _untold(reading, told)]
+    return sum(_tell(reading, now, at) for reading in due)
+
+
+def _told(readings: list[Reading]) -> set[tuple[int, dt.date, int]]:
+    alerts = LimitAlert.objects.filter(
+        limit__in=[reading.limit.pk for reading in readings],
+        period_start__in={reading.days.start for reading in readings},
+        rearmed_at__isnull=True,
+    )
+    return set(alerts.values_list("limit_id", "period_start", "threshold"))
+
+
+def _untold(reading: Reading, told: set[tuple[int, dt.date, int]]) -> list[int]:
+    """The thresholds that are reached and were not told in this period, ascending."""
+    limit = reading.limit
+    return [
+        threshold
+        for threshold in sorted(limit.thresholds)
+        if reaches(reading.used, threshold, reading.allowed) and (limit.pk, reading.days.start, threshold) not in told
+    ]
+
+
+@transaction.atomic
+def _tell(seen: Reading, now: dt.datetime, at: State) -> int:
+    """Stores the alerts and mails of one limit; how many alerts. Nobody else tells of it, or changes it, meanwhile."""
+    TokenLimit.objects.select_for_update(of=["self"]).get(pk=seen.limit.pk)
+    limit = meter.limits_in_force(now.astimezone(at.time_zone).date()).filter(pk=seen.limit.pk).first()
+    if limit is None:
+        return 0
+    override = override_of(limit)
+    reading = Reading(
+        limit, seen.days, seen.resets_at, seen.used, allowed_by(limit, override), override, seen.everybody
+    )
+    thresholds = _untold(reading, _told([reading]))
+    if not thresholds:
+        return 0
+    person_id = reading.everybody.highest_id if reading.everybody else None
+    at_pace = pace_of(reading, now, at.time_zone)
+    alerts = [_alert(reading, threshold, person_id, at_pace, now, at) for threshold in thresholds]
+    alerts[-1].told = True  # of several at once the highest says it all
+    *_lower, highest = LimitAlert.objects.bulk_create(alerts)
+    _write_mails(highest, now)
+    return len(alerts)
+
+
+def pace_of(reading: Reading, now: dt.datetime, zone: ZoneInfo) -> Pace:
+    """The pace of what is read. One query."""
+    history = pace.history_of(reading.days)
+    person_id = reading.everybody.highest_id if reading.everybody else 0
+    by_day = spending.tokens_by_day(meter_of(reading.limit, history, person_id))
+    days = dict(zip(history, by_day, strict=True))
+    return pace.pace(reading.days, now, zone, reading.used, reading.allowed, days)
+
+
+def _alert(
+    reading: Reading, threshold: int, person_id: int | None, at_pace: Pace, now: dt.datetime, at: State
+) -> LimitAlert:
+    return LimitAlert(
+        limit=reading.limit,
+        period_start=reading.days.start,
+        period_end=reading.days.end,
+        threshold=threshold,
+        used=reading.used,
+        tokens=reading.allowed,
+        person_id=person_id,
+        elapsed=at_pace.elapsed,
+        projected=at_pace.projected,
+        runs_out=at_pace.runs_out,
+        as_of=at.as_of,
+        reached_at=now,
+    )
+
+
+def latest() -> QuerySet[LimitAlert]:
+    """What administrators were told of, the newest first. One query, by the index limit_alert_newest."""
+    alerts = (
+        LimitAlert.objects.filter(told=True)
+        .select_related("limit__team", "limit__person", "person")
+        .order_by("-reached_at", "-pk")
+    )
+    return alerts.defer("limit__person__search", "person__search")
+
+
+def _write_mails(alert: LimitAlert, now: dt.datetime) -> None:
+    Mail.objects.bulk_create(
+        Mail(
+            kind=MailKind.LIMIT_ALERT,
+            subject_id=alert.pk,
+            recipient=administrator,
+            language=administrator.language or settings.LANGUAGE_CODE,
+            next_attempt_at=now,
+        )
+        for administrator in administrators.to_tell()
+    )

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class TokenLimitsConfig(AppConfig):
+    name = "tokenlimits"
+    verbose_name = "Token limits"
+
+    def ready(self) -> None:
+        from tokenlimits import letters
+
+        letters.register()

@@ -1,0 +1,53 @@
+"""What a limit is called, in the reader's language: whose tokens, how many, over which period."""
+
+from __future__ import annotations
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from analytics.periods import DayRange
+from tokenlimits.models import Scope, TokenLimit
+from tokenlimits.periods import Period
+from usermgmt.models import Status
+
+
+def target(limit: TokenLimit) -> str:
+    """Whose tokens it limits, by name; of what is gone, with "(deleted)"."""
+    match Scope(limit.scope):
+        case Scope.WORKSPACE:
+            return _("Workspace")
+        case Scope.EVERYBODY:
+            return _("Every person")
+        case Scope.TEAM:
+            assert limit.team is not None
+            return limit.team.name + _mark(gone=limit.team.deleted_at is not None)
+        case Scope.PERSON:
+            assert limit.person is not None
+            return str(limit.person) + _mark(gone=limit.person.status == Status.DELETED)
+        case Scope.MODEL:
+            return limit.model
+
+
+def _mark(*, gone: bool) -> str:
+    return " " + _("(deleted)") if gone else ""
+
+
+def per_period(period: str) -> str:
+    """per day, per week, per month."""
+    return {Period.DAY: _("per day"), Period.WEEK: _("per week"), Period.MONTH: _("per month")}[Period(period)]
+
+
+def tick(days: DayRange, period: Period) -> str:
+    """The period as an axis has room for it: Mar; of weeks their Monday, 9 Mar; of days Sun 15."""
+    pattern = {
+        Period.DAY: pgettext("date format: weekday, day", "D j"),
+        Period.WEEK: pgettext("date format: day, month", "j M"),
+        Period.MONTH: pgettext("date format: month", "M"),
+    }[period]
+    return date_format(days.start, pattern)
+
+
+def title(limit: TokenLimit) -> str:
+    """Marketing, per month."""
+    return _("%(target)s, %(period)s") % {"target": target(limit), "period": per_period(limit.period)}

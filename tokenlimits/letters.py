@@ -1,0 +1,43 @@
+"""The mail about an alert: which limit, used, limit, pace, reset. Made when it is sent, in the receiver's language."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.urls import reverse
+
+from tokenlimits import labels
+from tokenlimits.models import LimitAlert
+from usermgmt import outbox
+from usermgmt.models import Mail, MailKind
+from usermgmt.outbox import Letter
+
+
+def is_wanted(mail: Mail, now: dt.datetime) -> bool:
+    """Whether the receiver is an administrator still, and the limit in force."""
+    receiver = mail.recipient
+    if receiver is None or not receiver.is_administrator or not receiver.email:
+        return False
+    return LimitAlert.objects.filter(pk=mail.subject_id or 0, limit__removed_at__isnull=True).exists()
+
+
+def compose(mail: Mail) -> EmailMultiAlternatives:
+    alert = LimitAlert.objects.select_related("limit__team", "limit__person", "person").get(pk=mail.subject_id or 0)
+    assert mail.recipient is not None
+    context = {
+        "alert": alert,
+        "limit": alert.limit,
+        "target": labels.target(alert.limit),
+        "per_period": labels.per_period(alert.limit.period),
+        "receiver": mail.recipient,
+        "share": alert.used / alert.tokens,
+        "url": f"{settings.BASE_URL.rstrip('/')}{reverse('limits')}",
+        "time_zone": settings.REPORTING_TIME_ZONE,
+    }
+    return outbox.render("tokenlimits/mail/alert", context, mail.recipient.email or "")
+
+
+def register() -> None:
+    outbox.register(MailKind.LIMIT_ALERT, Letter(is_wanted, compose))

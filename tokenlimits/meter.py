@@ -1,0 +1,165 @@
+"""Used, allowed, remaining and state of limits in the period that holds a moment. The one place that says so.
+
+In: limits with their open overrides (`limits_in_force`), an instant, the rollups' zone. Out: a `Reading` each. The sums
+are those of `analytics.metrics.spending`, so they stand for everything up to the last folded event.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from django.db.models import Prefetch, QuerySet
+
+from analytics.metrics import spending
+from analytics.metrics.spending import Everybody, Meter, Subject
+from analytics.periods import DayRange, local_midnight
+from tokenlimits.models import WHOLE, Enforcement, LimitOverride, Scope, TokenLimit
+from tokenlimits.periods import Period
+
+AMBER, RED = 75, 90  # percent
+
+
+class Level(StrEnum):
+    """How full a limit is: the colour and the word of its bar."""
+
+    CALM = "calm"
+    AMBER = "amber"
+    RED = "red"
+    REACHED = "reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One limit in one period. `allowed` is the limit, or what an override allows instead.
+
+    Of a limit for every person, `used` is what whoever used the most used; `everybody` says who and how many.
+    """
+
+    limit: TokenLimit
+    days: DayRange
+    resets_at: dt.datetime
+    used: int
+    allowed: int
+    override: LimitOverride | None = None
+    everybody: Everybody | None = None
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.allowed - self.used)
+
+    @property
+    def share(self) -> float:
+        """0..1 and beyond."""
+        return self.used / self.allowed
+
+    @property
+    def is_reached(self) -> bool:
+        return self.used >= self.allowed
+
+    @property
+    def blocks(self) -> bool:
+        return self.is_reached and self.limit.enforcement == Enforcement.HARD
+
+    @property
+    def level(self) -> Level:
+        if self.is_reached:
+            return Level.REACHED
+        if reaches(self.used, RED, self.allowed):
+            return Level.RED
+        return Level.AMBER if reaches(self.used, AMBER, self.allowed) else Level.CALM
+
+    @property
+    def threshold(self) -> int | None:
+        """The highest of the limit's thresholds that is reached."""
+        return max((t for t in self.limit.thresholds if reaches(self.used, t, self.allowed)), default=None)
+
+
+def reaches(used: int, percent: int, allowed: int) -> bool:
+    """Whether `used` is `percent` of `allowed` or more; in whole numbers, so exactly at it is at it."""
+    return used * WHOLE >= percent * allowed
+
+
+def limits_in_force(today: dt.date) -> QuerySet[TokenLimit]:
+    """All limits that are not removed, with team, person and the override open on `today`. Two queries."""
+    open_overrides = LimitOverride.objects.filter(ended_at__isnull=True, ends_on__gte=today).select_related(
+        "created_by"
+    )
+    limits = TokenLimit.objects.filter(removed_at__isnull=True).select_related("team", "person")
+    return limits.defer("person__search").prefetch_related(
+        Prefetch("overrides", open_overrides, to_attr="open_overrides")
+    )
+
+
+def override_of(limit: TokenLimit) -> LimitOverride | None:
+    """The open override of a limit out of `limits_in_force`."""
+    overrides: list[LimitOverride] = getattr(limit, "open_overrides", [])
+    return overrides[0] if overrides else None
+
+
+def allowed_by(limit: TokenLimit, override: LimitOverride | None) -> int:
+    """An override never takes away: a limit raised beyond it counts as it is."""
+    return max(limit.tokens, override.tokens) if override else limit.tokens
+
+
+def meter_of(limit: TokenLimit, days: DayRange, person_id: int = 0) -> Meter:
+    """What counts against `limit` on `days`; of a limit for every person, for this one."""
+    match Scope(limit.scope):
+        case Scope.WORKSPACE:
+            return Meter(Subject.WORKSPACE, 0, days)
+        case Scope.TEAM:
+            return Meter(Subject.TEAM, limit.team_id or 0, days)
+        case Scope.MODEL:
+            return Meter(Subject.MODEL, limit.model, days)
+        case Scope.PERSON | Scope.EVERYBODY:
+            return Meter(Subject.PERSON, limit.person_id or person_id, days)
+
+
+def read(limits: Sequence[TokenLimit], now: dt.datetime, zone: ZoneInfo) -> tuple[Reading, ...]:
+    """A reading of each limit, in order. One query, and one more for each period that limits every person."""
+    today = now.astimezone(zone).date()
+    periods = {period: period.around(today) for period in Period}
+    own = _with_own_limit(limits)
+    counted = [limit for limit in limits if limit.scope != Scope.EVERYBODY]
+    meters = [meter_of(limit, periods[Period(limit.period)]) for limit in counted]
+    used = dict(zip((limit.pk for limit in counted), spending.tokens_on(meters), strict=True))
+    readings = []
+    for limit in limits:
+        days, override = periods[Period(limit.period)], override_of(limit)
+        allowed, everybody = allowed_by(limit, override), None
+        if limit.scope == Scope.EVERYBODY:
+            everybody = spending.everybody(days, allowed, own.get(limit.period, ()))
+        tokens = everybody.highest if everybody else used[limit.pk]
+        resets_at = local_midnight(days.end, zone)
+        readings.append(Reading(limit, days, resets_at, tokens, allowed, override, everybody))
+    return tuple(readings)
+
+
+def read_for(person_id: int, limits: Sequence[TokenLimit], now: dt.datetime, zone: ZoneInfo) -> tuple[Reading, ...]:
+    """A reading of each limit as one person meets it: of a limit for every person, theirs. One query."""
+    today = now.astimezone(zone).date()
+    meters = [meter_of(limit, Period(limit.period).around(today), person_id) for limit in limits]
+    readings = zip(limits, meters, spending.tokens_on(meters), strict=True)
+    return tuple(
+        Reading(
+            limit,
+            counted.days,
+            local_midnight(counted.days.end, zone),
+            used,
+            allowed_by(limit, override_of(limit)),
+            override_of(limit),
+        )
+        for limit, counted, used in readings
+    )
+
+
+def _with_own_limit(limits: Sequence[TokenLimit]) -> Mapping[str, list[int]]:
+    """Period → people whose own limit stands in place of the one for every person."""
+    own: dict[str, list[int]] = {}
+    for limit in limits:
+        if limit.person_id:
+            own.setdefault(limit.period, []).append(limit.person_id)
+    return own

@@ -1,0 +1,1 @@
+"""What answers HTTP: the Token limits tab, and the forms that change limits."""
