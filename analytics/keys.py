@@ -12,7 +12,9 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -23,6 +25,7 @@ from usermgmt.models import Action, User
 PREFIX = "panta_"
 _FORM = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 _SHOWN = len(PREFIX) + 6
+_ATTEMPT_REMEMBERED_S = 14 * 24 * 3600  # as long as a session
 _USE_NOTED_EVERY = dt.timedelta(minutes=1)
 
 
@@ -41,6 +44,24 @@ def create(actor: User, name: str, scopes: Sequence[Scope], *, source: str = "")
         said = {"scopes": ", ".join(key.scopes), "source": source, "key": key.prefix}
         audit.record(actor, Action.KEY_CREATED, target=name, after=said)
     return key, text
+
+
+class AlreadyCreated(Exception):  # noqa: N818  # nothing went wrong
+    """This attempt made its key before, and the key cannot be shown again."""
+
+
+def create_once(attempt: UUID, actor: User, name: str, scopes: Sequence[Scope], source: str) -> tuple[ApiKey, str]:
+    """As `create`, but once for each attempt: a form sent again, by a reload or a second click, makes no second key
+    that nobody knows of. Raises AlreadyCreated.
+    """
+    with transaction.atomic():  # the cache is a table: its row and the key stand or fall together
+        if not cache.add(f"key-attempt:{attempt}", True, _ATTEMPT_REMEMBERED_S):
+            raise AlreadyCreated
+        return create(actor, name, scopes, source=source)
+
+
+def by_id(key_id: int) -> ApiKey | None:
+    return ApiKey.objects.filter(pk=key_id).first()
 
 
 def revoke(actor: User, key: ApiKey, now: dt.datetime) -> bool:

@@ -22,6 +22,7 @@ class Access(Enum):
 PUBLIC = frozenset(
     {
         "api/v1/openapi.json",
+        "api/docs/",
         "api/<path:rest>",  # "there is nothing here", for programs
         "v1/<path:rest>",
         "health/live",

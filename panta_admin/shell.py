@@ -32,6 +32,7 @@ SECTIONS = (
     Section("people", _("User management"), beside=("audit",)),
     Section("teams", _("Teams")),
     Section("limits", _("Token limits")),
+    Section("integrations", _("Integrations")),
 )
 
 THEMES = (

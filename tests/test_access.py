@@ -171,6 +171,15 @@ TABLE = {
     "admin/limits/<int:limit_id>/raise/end/": Row(
         "/admin/limits/987654321/raise/end/", CLOSED, HIDDEN, "405 404 405 405 405"
     ),
+    "admin/integrations/": Row("/admin/integrations/", CLOSED, HIDDEN, ONLY_SEEN),
+    "admin/integrations/keys/new/": Row("/admin/integrations/keys/new/", CLOSED, HIDDEN, OWN_FORM),
+    # A key that does not exist; those of one that does are tested with it.
+    "admin/integrations/keys/<int:key_id>/": Row(
+        "/admin/integrations/keys/987654321/", CLOSED, HIDDEN, "404 405 404 405 405"
+    ),
+    "admin/integrations/keys/<int:key_id>/revoke/": Row(
+        "/admin/integrations/keys/987654321/revoke/", CLOSED, HIDDEN, "404 404 404 405 405"
+    ),
     "admin/audit/": Row("/admin/audit/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/audit/export/": Row("/admin/audit/export/", CLOSED, HIDDEN, ONLY_SEEN),
     "admin/users/<int:user_id>/second-step/reset/": Row(
@@ -187,6 +196,7 @@ TABLE = {
     "metrics": Row("/metrics", *KEY_TO_GET),
     "api/v1/limits/check": Row("/api/v1/limits/check", *KEY_TO_GET),
     "api/v1/usage": Row("/api/v1/usage", *KEY_TO_GET),
+    "api/docs/": Row("/api/docs/", *EVERYBODY_SEES),
     "api/v1/openapi.json": Row("/api/v1/openapi.json", *EVERYBODY_SEES),
     "api/<path:rest>": Row("/api/of/nothing", *NOTHING_THERE),
     "v1/<path:rest>": Row("/v1/of/nothing", *NOTHING_THERE),

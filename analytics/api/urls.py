@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics.api import deliver, ground, traces, usage
+from analytics.api import deliver, docs, ground, traces, usage
 
 ground.api.add_router("", deliver.router)
 ground.api.add_router("", traces.router)
@@ -15,6 +15,7 @@ def patterns() -> list[object]:
     return [
         *ground.api.patterns(),
         path("api/v1/openapi.json", ground.openapi, name="openapi"),
+        path("api/docs/", docs.page, name="api-docs"),
         path("api/<path:rest>", ground.nowhere),
         path("v1/<path:rest>", ground.nowhere),
     ]

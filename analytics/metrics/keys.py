@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,17 +29,32 @@ class Counts:
     duplicate: int = 0
     rejected: int = 0
 
+    @property
+    def events(self) -> int:
+        return self.accepted + self.duplicate + self.rejected
+
 
 @dataclass(frozen=True, slots=True)
 class DayCounts(Counts):
     day: dt.date = dt.date.min
 
 
+class State(StrEnum):
+    """How far a key has come."""
+
+    REVOKED = "revoked"
+    ASKS_ONLY = "asks only"  # reports no usage: there is nothing to wait for
+    WAITING = "waiting"  # for its first delivery
+    NOTHING_COUNTED = "nothing counted"  # something came, and no event of it could be counted
+    LIVE = "live"
+
+
 @dataclass(frozen=True, slots=True)
 class KeyUse:
     """One key and what it did. `created_by` is "" where nobody knows any more, `source` where the key names none.
 
-    `last_used_at` is the last request that the key let in, to the minute, `last_delivery_at` the last with events.
+    `last_used_at` is the last request that the key let in, to the minute, `last_delivery_at` the last that brought
+    usage; `has_counted`: of everything that ever came, something was accepted or had been before.
     """
 
     id: int
@@ -51,12 +67,19 @@ class KeyUse:
     last_used_at: dt.datetime | None
     revoked_at: dt.datetime | None
     last_delivery_at: dt.datetime | None
+    has_counted: bool
     today: Counts
     is_behind: bool  # so much waits to be counted that not all of it was read: `today` is at least that
 
     @property
-    def reports_usage(self) -> bool:
-        return Scope.INGEST in self.scopes
+    def state(self) -> State:
+        if self.revoked_at is not None:
+            return State.REVOKED
+        if self.has_counted:
+            return State.LIVE
+        if self.last_delivery_at is not None:
+            return State.NOTHING_COUNTED
+        return State.WAITING if Scope.INGEST in self.scopes else State.ASKS_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +107,10 @@ _USE = f"""
         key.last_used_at, key.revoked_at, GREATEST(
             (SELECT last_at FROM daily_key WHERE key_id = key.id ORDER BY day DESC, last_at DESC LIMIT 1),
             (SELECT max(last_at) FROM waiting WHERE key_id = key.id)
-        ), (SELECT count(*) >= {MOST_WAITING} FROM waiting), today.*
+        ),
+        EXISTS (SELECT FROM daily_key WHERE key_id = key.id AND accepted + duplicate > 0)
+            OR EXISTS (SELECT FROM waiting WHERE key_id = key.id AND accepted + duplicate > 0),
+        (SELECT count(*) >= {MOST_WAITING} FROM waiting), today.*
     FROM api_key key LEFT JOIN person ON person.id = key.created_by_id, LATERAL (
         SELECT {_SUMS} FROM (
             {_COUNTED} daily_key WHERE key_id = key.id AND day = %(today)s
@@ -144,7 +170,8 @@ def rejected(key_id: int, limit: int) -> tuple[RejectedEvent, ...]:
 
 
 def _key_use(row: tuple[Any, ...]) -> KeyUse:
-    pk, name, prefix, scopes, source, created_at, created_by, used_at, revoked_at, delivery_at, behind, *counts = row
+    *key, last_used_at, revoked_at, last_delivery_at, has_counted, is_behind = row[:12]
+    pk, name, prefix, scopes, source, created_at, created_by = key
     return KeyUse(
         id=pk,
         name=name,
@@ -153,9 +180,10 @@ def _key_use(row: tuple[Any, ...]) -> KeyUse:
         source=source,
         created_at=created_at,
         created_by=created_by,
-        last_used_at=used_at,
+        last_used_at=last_used_at,
         revoked_at=revoked_at,
-        last_delivery_at=delivery_at,
-        today=Counts(*counts),
-        is_behind=behind,
+        last_delivery_at=last_delivery_at,
+        has_counted=has_counted,
+        today=Counts(*row[12:]),
+        is_behind=is_behind,
     )

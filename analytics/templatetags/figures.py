@@ -10,6 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.utils import timezone
 from django.utils.formats import date_format, get_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -135,6 +136,16 @@ def _written(value: dt.date, pattern: str, language: str | None) -> str:
 def day(value: dt.date) -> str:
     """24 Oct 2026."""
     return _written(value, pgettext("date format: day, month, year", "j M Y"), get_language())
+
+
+@register.filter
+def moment(instant: dt.datetime, now: dt.datetime) -> str:
+    """Today, 14:03; Yesterday, 09:12; else the day."""
+    then, today = timezone.localtime(instant), timezone.localtime(now).date()
+    if (today - then.date()).days not in (0, 1):
+        return day(then.date())
+    word = _("Today") if then.date() == today else _("Yesterday")
+    return f"{word}, {date_format(then, 'H:i')}".replace(" ", GAP)
 
 
 @register.filter

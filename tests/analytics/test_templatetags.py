@@ -9,7 +9,7 @@ from django.template import Context, Template
 from django.utils.translation import override
 
 from analytics.periods import DayRange
-from analytics.templatetags import figures
+from analytics.templatetags import figures, prose
 from tests.analytics import report_factory as make
 
 
@@ -141,3 +141,40 @@ def test_gone_things_keep_their_name_and_none_has_a_word() -> None:
     assert figures.team_name(make.team(0, "", 1)) == "No team"
     assert figures.assistant_name(make.team(0, "", 1)) == "Unnamed assistant"
     assert figures.workflow_name(make.team(0, "", 1)) == "Unnamed workflow"
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2026-03-15T10:30:00Z", "Today, 10:30"),
+        ("2026-03-15T00:00:00Z", "Today, 00:00"),
+        ("2026-03-14T23:59:59Z", "Yesterday, 23:59"),
+        ("2026-03-13T23:59:59Z", "13 Mar 2026"),
+        ("2026-03-16T00:00:00Z", "16 Mar 2026"),
+    ],
+)
+def test_a_moment_is_told_by_the_clock_on_the_last_two_days(instant: str, shown: str) -> None:
+    assert (
+        words(figures.moment(dt.datetime.fromisoformat(instant), dt.datetime.fromisoformat("2026-03-15T10:30:00Z")))
+        == shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("`a` and `b`.", "<code>a</code> and <code>b</code>."),
+        ("<i> & `<b>`", "&lt;i&gt; &amp; <code>&lt;b&gt;</code>"),
+        ("half `of", "half `of"),
+        ("``", "``"),
+    ],
+)
+def test_what_stands_in_backticks_is_code(text: str, html: str) -> None:
+    assert prose.coded(text) == html
+
+
+def test_an_empty_line_ends_a_paragraph() -> None:
+    assert prose.paragraphs("one\nline\n\n  two ") == ["one line", "two"]
+    assert prose.paragraphs("") == []

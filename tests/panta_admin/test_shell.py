@@ -52,6 +52,7 @@ def test_only_built_tabs_are_shown(administrator: Actor) -> None:
         "User management",
         "Teams",
         "Token limits",
+        "Integrations",
     ]
 
 

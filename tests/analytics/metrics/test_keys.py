@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics import keys
 from analytics.metrics import keys as metrics
-from analytics.metrics.keys import Counts, DayCounts, KeyUse
+from analytics.metrics.keys import Counts, DayCounts, KeyUse, State
 from analytics.models import ApiKey, Delivery, Endpoint, RejectedEvent, Scope
 from analytics.periods import DayRange
 from analytics.rollups import deliveries
@@ -53,6 +53,7 @@ def test_a_new_key_has_done_nothing() -> None:
         last_used_at=None,
         revoked_at=None,
         last_delivery_at=None,
+        has_counted=False,
         today=Counts(),
         is_behind=False,
     )
@@ -99,6 +100,25 @@ def test_the_last_delivery_may_be_long_ago_and_by_any_door() -> None:
     deliveries.fold()
     assert found(key).last_delivery_at == NOW - 30 * DAY
     assert found(key).today == Counts()
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_key_is_waited_for_until_something_of_it_counts(folded: bool) -> None:
+    key, _ = make_key(Scope.INGEST)
+    states = [found(key).state]
+    for counts in ({}, {"rejected": 3}, {"duplicate": 1}, {"rejected": 3}):
+        note(key, NOW - 20 * DAY, **counts)
+        if folded:
+            deliveries.fold()
+        states.append(found(key).state)
+    keys.revoke(User.objects.get(), key, NOW)
+    states.append(found(key).state)
+    nothing = State.NOTHING_COUNTED
+    assert states == [State.WAITING, nothing, nothing, State.LIVE, State.LIVE, State.REVOKED]
+
+
+def test_nobody_waits_for_usage_from_a_key_that_may_not_report_any() -> None:
+    assert found(make_key(Scope.READ, Scope.LIMITS, Scope.METRICS)[0]).state is State.ASKS_ONLY
 
 
 def test_keys_come_by_name_and_revoked_ones_behind_the_last_revoked_first() -> None:
