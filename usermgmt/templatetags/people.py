@@ -1,20 +1,24 @@
-"""How the pages on people say when something happened.
+"""How the pages on people say when something happened, and write addresses.
 
-In: instants. Out: text in the reader's language, in days of the reporting zone.
+In: instants. Out: text in the reader's language, in days of the reporting zone; of addresses, HTML.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
 from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 register = template.Library()
+_PIECES = re.compile(r"[^@._+-]*[@._+-]|[^@._+-]+$")
 
 
 @register.filter
@@ -37,3 +41,9 @@ def in_days(instant: dt.datetime, now: dt.datetime) -> str:
     """Today, in 1 day, in 12 days: whole days that are left."""
     days = max(0, (instant - now).days)
     return ngettext("in %(days)s day", "in %(days)s days", days) % {"days": days} if days else _("within a day")
+
+
+@register.filter
+def address(email: str) -> SafeString:
+    """The address, with places where its line may end: behind an @, a dot or a hyphen rather than inside a word."""
+    return format_html_join("", "{}<wbr>", ((piece,) for piece in _PIECES.findall(email)))
