@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from analytics.metrics import people
+from analytics.metrics import person
 from analytics.periods import Preset
 from tokenlimits import own
 from usermgmt.models import User
@@ -23,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     days = Preset.LAST_30_DAYS.resolve(now.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
     context = {
-        "usage": people.own_usage(request.user.pk, days),
+        "usage": person.of_person(request.user.pk, days),
         "days": days,
         "limits": own.limits_of(request.user, now),
         "time_zone": settings.REPORTING_TIME_ZONE,

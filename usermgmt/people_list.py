@@ -104,7 +104,7 @@ class ListState:
         return PeopleFilter(
             tab=self.tab,
             recent_since=since,
-            has_sums=queries.is_by_usage(self.sort) and usage.recent_since() == since,
+            has_sums=queries.is_by_usage(self.sort) and usage.answers().recent_since() == since,
             search=self.search,
             role=self.role,
             team_id=self.team_id,

@@ -1,6 +1,7 @@
 """One person as administrators see them: teams, ways to sign in, the last 30 days in numbers. Nothing here writes.
 
-Usage comes through the reverse relations `activity` and `days`; days without a row are days without a request.
+Usage comes through the reverse relations `activity` and `days` (days without a row are days without a request), and
+from whoever counts it (`usermgmt.usage`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db.models import F
 from usermgmt.models import Membership, User
 from usermgmt.people_list import recent_since
 from usermgmt.queries import RECENT_DAYS
+from usermgmt.usage import OfAssistant, Sums, answers
 
 CHART_WIDTH, CHART_HEIGHT = 290, 56
 
@@ -95,6 +97,21 @@ def usage(user: User, now: dt.datetime) -> Usage:
     found: Mapping[dt.date, UsedDay] = {day: UsedDay(day, requests, tokens) for day, requests, tokens in rows}
     days = (first + dt.timedelta(days=number) for number in range(RECENT_DAYS))
     return Usage(tuple(found.get(day) or UsedDay(day, 0, 0) for day in days))
+
+
+@dataclass(frozen=True, slots=True)
+class Assistants:
+    """The last 30 days, today included, by assistant: most tokens first; `without` is chat and workflows."""
+
+    used: tuple[OfAssistant, ...]
+    without: Sums
+
+
+def assistants(user: User, now: dt.datetime) -> Assistants:
+    """One query. Events count here some seconds before they do in `usage`, which waits for the fold."""
+    first = recent_since(now)
+    used, without = answers().by_assistant(user.pk, first, first + dt.timedelta(days=RECENT_DAYS))
+    return Assistants(tuple(used), without)
 
 
 def sign_in(user: User) -> SignIn:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from analytics.metrics.figures import Bucket, Measures, TimeToFirstValue, Workspace
+from analytics.metrics.figures import Bucket, TimeToFirstValue, Workspace
 from analytics.periods import DayRange
 
 RECENT = dt.timedelta(days=7)  # who joined later than that and did not start yet may still do so
@@ -52,21 +52,6 @@ def workspace() -> Workspace:
             FROM person WHERE status IN ('active', 'deactivated')
         """)
         return Workspace(*cursor.fetchone())
-
-
-def own_usage(user_id: int, days: DayRange) -> Measures:
-    """One person's sums over the range; zeros where they did nothing. One query, by daily_user's key (user_id, day)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(failed_requests), 0)::bigint,
-                coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
-                coalesce(sum(calls_without_usage), 0)::bigint
-            FROM daily_user WHERE user_id = %(user_id)s AND day >= %(start)s AND day < %(end)s
-            """,
-            {"user_id": user_id, "start": days.start, "end": days.end},
-        )
-        return Measures(*cursor.fetchone())
 
 
 def time_to_first_value(days: DayRange, zone: ZoneInfo, now: dt.datetime, unknown_joined: int) -> TimeToFirstValue:

@@ -9,7 +9,6 @@ from django.db import connection
 
 from analytics.metrics.figures import (
     DayFigures,
-    Measures,
     Named,
     PeriodTotals,
     PersonFigures,
@@ -62,7 +61,7 @@ def by_team(days: DayRange) -> tuple[Named, ...]:
             FROM ({sql}) u LEFT JOIN team t ON t.id = u.id""",
         params,
     )
-    return tuple(sorted((Named(*row) for row in rows), key=_by_tokens))
+    return tuple(sorted((Named(*row) for row in rows), key=by_tokens))
 
 
 def by_workflow(days: DayRange) -> tuple[Named, ...]:
@@ -97,7 +96,7 @@ def by_assistant(days: DayRange, now: dt.datetime) -> tuple[tuple[Named, ...], t
             )""",
         params | {"old_enough": now - CLEAN_UP_AGE},
     )
-    used = sorted((Named(*row[:9]) for row in rows if row[0] is not None), key=_by_tokens)
+    used = sorted((Named(*row[:9]) for row in rows if row[0] is not None), key=by_tokens)
     unused = [
         UnusedAssistant(row[5], row[6], row[9], row[10])
         for row in rows
@@ -136,16 +135,8 @@ def without_person(days: DayRange) -> PersonFigures:
     return PersonFigures(*sums)
 
 
-def of_person(user_id: int, days: DayRange) -> Measures:
-    """One person's sums over `days`. One query, by primary key."""
-    ((*sums,),) = _rows(
-        f"SELECT {_SUM_UP} FROM daily_user WHERE user_id = %(user_id)s AND day >= %(start)s AND day < %(end)s",
-        {"user_id": user_id, "start": days.start, "end": days.end},
-    )
-    return Measures(*sums)
-
-
-def _by_tokens(item: Named) -> tuple[int, int, str, int]:
+def by_tokens(item: Named) -> tuple[int, int, str, int]:
+    """The key of a ranking: most tokens first, then most requests, then by name."""
     return (-item.tokens, -item.requests, item.name, item.id)
 
 

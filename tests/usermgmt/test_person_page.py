@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -10,8 +11,9 @@ from allauth.usersessions.models import UserSession
 from bs4 import BeautifulSoup
 from django.contrib.sessions.models import Session
 from django.http.response import HttpResponseBase
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
+from analytics.models import Assistant
 from tests.analytics import workspace
 from tests.cast import NOW, Actor
 from usermgmt import actions, audit
@@ -35,6 +37,9 @@ def soup(response: HttpResponseBase) -> BeautifulSoup:
 def card(page: BeautifulSoup, name: str) -> str:
     found = page.select_one(f"section[aria-labelledby={name}-title]")
     assert found is not None
+    for place in found.select("wbr"):  # where a line may end there is no space
+        place.unwrap()
+    found.smooth()
     return " ".join(found.get_text(" ").split())
 
 
@@ -92,10 +97,49 @@ def test_activity_counts_thirty_days_with_today(administrator: Actor) -> None:
     ]
 
 
+@pytest.mark.usefixtures("frozen_now")
+def test_tokens_by_assistant_are_those_of_the_same_thirty_days(administrator: Actor) -> None:
+    workspace.fill()
+    Assistant.objects.filter(name="Contracts").update(deleted_at=NOW)
+    workspace.fold(
+        workspace.event(3, user_id="ann", assistant=HTML, tokens=9_000),
+        workspace.event(29.4, user_id="ann", assistant="Contracts", tokens=30),  # 01:00 of the first day
+        workspace.event(29.5, user_id="ann", assistant="Contracts", tokens=600),  # the day before
+    )
+    ann = User.objects.get(external_id="ann")
+    page = soup(administrator.get(path(ann)))
+    rows = [row.select("th, td") for row in page.select(".person-page__assistants tbody tr")]
+    assert [[cell.get_text().replace("\xa0", " ") for cell in row] for row in rows] == [
+        [HTML, "9,000", "1"],
+        ["Contracts (deleted)", "90", "2"],
+        ["Chat and workflows", "1.0 M", "2"],
+    ]
+
+
+@pytest.mark.usefixtures("frozen_now")
+@pytest.mark.parametrize("zone, tokens", [("Pacific/Auckland", "30"), ("America/Los_Angeles", "30")])
+def test_the_thirty_days_begin_with_the_reporting_zones(
+    administrator: Actor, settings: Settings, zone: str, tokens: str
+) -> None:
+    """At 10:30 UTC it is evening in Auckland and early morning in Los Angeles, of the same day: 14 February began at
+    11:00 UTC the day before, and at 08:00 UTC.
+    """
+    settings.REPORTING_TIME_ZONE = zone
+    start = dt.datetime(2026, 2, 14, tzinfo=ZoneInfo(zone))
+    for seconds, used in ((-1, 4_000), (0, 30)):
+        at = start + dt.timedelta(seconds=seconds)
+        workspace.fold(
+            workspace.event((NOW - at) / dt.timedelta(days=1), user_id="ann", assistant="Pitch", tokens=used)
+        )
+    page = soup(administrator.get(path(User.objects.get(external_id="ann"))))
+    shown = [cell.get_text() for cell in page.select(".person-page__assistants tbody td")]
+    assert shown == [tokens, "1"]
+
+
 def test_who_never_did_anything_has_no_line(administrator: Actor, mika: User) -> None:
     page = soup(administrator.get(path(mika)))
     assert "No requests in the last 30 days." in card(page, "activity")
-    assert page.select(".person-page__line") == []
+    assert page.select(".person-page__line, .person-page__assistants") == []
 
 
 def test_the_line_goes_from_edge_to_edge_and_from_floor_to_ceiling() -> None:
@@ -160,7 +204,7 @@ def test_names_are_text(administrator: Actor) -> None:
     assert page.get_text().count(HTML) >= 3
 
 
-def test_it_costs_eight_queries_however_much_there_is(
+def test_it_costs_nine_queries_however_much_there_is(
     administrator: Actor, mika: User, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(20):
@@ -168,7 +212,9 @@ def test_it_costs_eight_queries_however_much_there_is(
         audit.record(administrator.user, Action.EDITED, person=mika, after={"name": str(number)})
     for _session in range(3):
         signed_in(mika)
-    with django_assert_max_num_queries(8):
+    usage = [workspace.event(n, email="mika@example.com", assistant=f"Assistant {n}") for n in range(20)]
+    workspace.fold(*usage)
+    with django_assert_max_num_queries(9):
         administrator.get(path(mika))
 
 

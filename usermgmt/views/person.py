@@ -19,7 +19,7 @@ ENTRIES = 10
 
 @require_safe
 def page(request: HttpRequest, user_id: int) -> HttpResponse:
-    """Six queries beside sign-in's two."""
+    """Seven queries beside sign-in's two."""
     now = timezone.now()
     try:
         shown = person.person(user_id)
@@ -31,6 +31,7 @@ def page(request: HttpRequest, user_id: int) -> HttpResponse:
         "is_self": shown.pk == _actor(request).pk,
         "memberships": person.memberships(shown),
         "usage": person.usage(shown, now),
+        "assistants": person.assistants(shown, now),
         "sign_in": person.sign_in(shown),
         "sessions": sessions.open_sessions(shown, now, request.session.session_key),
         "entries": audit_log.of_person(shown.pk, ENTRIES),
