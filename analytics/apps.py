@@ -6,7 +6,9 @@ class AnalyticsConfig(AppConfig):
     verbose_name = "Analytics"
 
     def ready(self) -> None:
+        from analytics import labels
         from analytics.metrics import person
         from usermgmt import usage
 
         usage.register(person)
+        labels.register()

@@ -1,7 +1,8 @@
 """What teams, assistants and workflows are called on the page and in the export, and what is wrong with a range, in the
 reader's language.
 
-In: a `Named` of the report. Out: its name, with "(deleted)" or "(archived)", or the word for "none".
+In: a `Named` of the report. Out: its name, with "(deleted)" or "(archived)", or the word for "none". And what the
+audit log calls the fields of a key.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from analytics.metrics.figures import Named
 from analytics.periods import Problem
+from usermgmt import audit_words
 
 SHOWN_LETTERS = 40  # of a value that cannot be read; the rest of it explains no more
 
@@ -64,3 +67,13 @@ def range_problem(problem: Problem) -> str:
         "too_long": _("A range can be ten years long at most. Choose a later first day."),
     }
     return sentences[problem.code] % {"value": value}
+
+
+def register() -> None:
+    """Gives the audit log its words for keys."""
+    fields = {
+        "key": gettext_lazy("Key"),
+        "scopes": gettext_lazy("What it may do"),
+        "source": gettext_lazy("Source"),
+    }
+    audit_words.register(fields, choices={}, titles={})

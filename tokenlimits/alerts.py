@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -21,6 +20,7 @@ from tokenlimits.meter import Reading, allowed_by, meter_of, override_of, reache
 from tokenlimits.models import LimitAlert, TokenLimit
 from tokenlimits.pace import Pace
 from usermgmt import administrators
+from usermgmt.languages import for_mail
 from usermgmt.models import Mail, MailKind
 
 
@@ -120,7 +120,7 @@ def _write_mails(alert: LimitAlert, now: dt.datetime) -> None:
             kind=MailKind.LIMIT_ALERT,
             subject_id=alert.pk,
             recipient=administrator,
-            language=administrator.language or settings.LANGUAGE_CODE,
+            language=for_mail(administrator),
             next_attempt_at=now,
         )
         for administrator in administrators.to_tell()

@@ -6,6 +6,7 @@ class TokenLimitsConfig(AppConfig):
     verbose_name = "Token limits"
 
     def ready(self) -> None:
-        from tokenlimits import letters
+        from tokenlimits import labels, letters
 
         letters.register()
+        labels.register()

@@ -21,8 +21,15 @@ from usermgmt.models import Status, Team, User, normalize_email
 
 MOST_THRESHOLDS = 6
 LONGEST_OVERRIDE = dt.timedelta(days=366)
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-_AMOUNT = re.compile(r"(\d+)(?:[.,](\d{1,2}))?\s*([kmbt])?", re.ASCII | re.IGNORECASE)
+# As English and German write them, whatever language is spoken: neither means something else in the other.
+_UNITS = {
+    "": 1,
+    **dict.fromkeys(("k", "tsd"), 10**3),
+    **dict.fromkeys(("m", "mio"), 10**6),
+    **dict.fromkeys(("b", "mrd"), 10**9),
+    **dict.fromkeys(("t", "bio"), 10**12),
+}
+_AMOUNT = re.compile(r"(\d+)(?:[.,](\d{1,2}))?\s*(?:([kmbt])|(tsd|mio|mrd|bio)\.?)?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:([,.'’ \u00a0\u202f])\d{3})(?:\1\d{3})*", re.ASCII)
 _ENFORCEMENTS = (
     (Enforcement.SOFT.value, gettext_lazy("Warn: requests go on, and the platform is told")),
@@ -59,7 +66,7 @@ def parse_tokens(text: str) -> int | None:
     found = _AMOUNT.fullmatch(text)
     if not found:
         return None
-    whole, part, unit = found[1], found[2] or "", _UNITS[(found[3] or "").lower()]
+    whole, part, unit = found[1], found[2] or "", _UNITS[(found[3] or found[4] or "").lower()]
     scaled = int(whole + part) * unit
     tokens, rest = divmod(scaled, 10 ** len(part))
     return None if rest else tokens

@@ -1,4 +1,4 @@
-"""Reading the audit log: what its URL asks for, a page of entries, all of them for CSV, and changes in words.
+"""Reading the audit log: what its URL asks for, a page of entries, and all of them for CSV.
 
 In: a checked `LogState`. Out: entries, newest first. Pages hold on to the entry they begin or end at (`Place`), so
 that what is written meanwhile neither moves nor repeats anything. Served by the index audit_entry_newest.
@@ -17,16 +17,10 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from usermgmt import audit, csv_cells, queries
+from usermgmt import csv_cells, queries
 from usermgmt.csv_cells import Cell, instant
-from usermgmt.downloads import Export
-from usermgmt.models import Action, AuditEntry, Role, Status, User
-from usermgmt.people_forms import ACTIVITY_LABELS, TAB_LABELS
-from usermgmt.team_forms import TeamColor
+from usermgmt.models import AuditEntry, User
 
 ENTRIES_A_PAGE = 50
 ENTRIES_A_CHUNK = 2_000
@@ -193,77 +187,3 @@ def _line(entry: AuditEntry) -> tuple[Cell, ...]:
 
 def _json(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, sort_keys=True) if values else ""
-
-
-# --- In words -----------------------------------------------------------------------------------------------------
-
-_FIELDS: dict[str, Promise] = {
-    "name": gettext_lazy("Name"),
-    "email": gettext_lazy("Email"),
-    "role": gettext_lazy("Role"),
-    "status": pgettext_lazy("of a person", "Status"),
-    "teams": gettext_lazy("Teams"),
-    "team": gettext_lazy("Team"),
-    "second_step": gettext_lazy("Two-step sign-in"),
-    "description": gettext_lazy("Description"),
-    "color": gettext_lazy("Colour"),
-    "created": pgettext_lazy("people in an import", "Created"),
-    "updated": pgettext_lazy("people in an import", "Changed"),
-    "left_out": pgettext_lazy("rows of an import", "Left out"),
-    "export": gettext_lazy("Export"),
-    "from": gettext_lazy("From"),
-    "until": gettext_lazy("Until"),
-    "tab": pgettext_lazy("of people", "List"),
-    "search": gettext_lazy("Search"),
-    "activity": gettext_lazy("Activity"),
-    "joined_from": gettext_lazy("Joined from"),
-    "joined_to": gettext_lazy("Joined to"),
-    "action": gettext_lazy("Action"),
-    "actor": gettext_lazy("By whom"),
-    "target": gettext_lazy("On whom or what"),
-}
-_CHOICES: dict[str, dict[str, Any]] = {
-    "role": dict(Role.choices),
-    "status": dict(Status.choices),
-    "color": dict(TeamColor.choices),
-    "export": dict(Export.choices),
-    "tab": {tab.value: label for tab, label in TAB_LABELS.items()},
-    "activity": dict(ACTIVITY_LABELS),
-    "action": dict(Action.choices),
-    "second_step": {"on": gettext_lazy("On"), "off": gettext_lazy("Off")},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One field, before and after as a reader says it; None where the entry says nothing about that side."""
-
-    label: str
-    before: str | None
-    after: str | None
-
-
-def changes(entry: AuditEntry) -> list[Change]:
-    """What the entry says changed, field by field, in the order in which a person is described."""
-    fields = [*_FIELDS, *sorted((entry.before.keys() | entry.after.keys()) - _FIELDS.keys())]
-    return [
-        Change(str(_FIELDS.get(field, field)), _said(entry.before, field), _said(entry.after, field))
-        for field in fields
-        if field in entry.before or field in entry.after
-    ]
-
-
-def _said(values: dict[str, Any], field: str) -> str | None:
-    if field not in values:
-        return None
-    value = values[field]
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or _("none")
-    if value in ("", None):
-        return _("none")
-    return audit.shown_name(str(_CHOICES.get(field, {}).get(value, value)))
-
-
-def action_label(action: str) -> str:
-    """The action in words; one that a later version wrote, as it stands."""
-    return str(Action(action).label) if action in Action.values else action

@@ -33,6 +33,11 @@ GOOD = {"scope": "workspace", "period": "month", "tokens": "100", "enforcement":
         ("10 K", 10_000),
         ("1.25B", 1_250_000_000),
         ("3 t", 3 * 10**12),
+        ("20 Tsd.", 20_000),
+        ("2,5 Mio.", 2_500_000),
+        ("5 mio", 5_000_000),
+        ("1,25 Mrd", 1_250_000_000),
+        ("3 Bio.", 3 * 10**12),
         ("0", 0),
         ("1,234", 1_234),
     ],
@@ -43,7 +48,7 @@ def test_tokens_are_understood_as_people_write_them(text: str, tokens: int) -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["", "many", "-5", "+5", "1e6", "0x10", "1.5", "1,5", "1.234 K", "1,23,456", "12,34", "1.000,000", "5 MM", "5 Mio",
+    ["", "many", "-5", "+5", "1e6", "0x10", "1.5", "1,5", "1.234 K", "1,23,456", "12,34", "1.000,000", "5 MM", "5 Mi",
      "²", "٣", "NaN", "inf", "1_000", "5%", "1.0005 K", "1 2", "\x00", "5; DROP TABLE"],
 )  # fmt: skip
 def test_what_is_no_whole_number_of_tokens_is_none(text: str) -> None:

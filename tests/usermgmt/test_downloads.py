@@ -11,7 +11,7 @@ import pytest
 from tests.analytics import workspace
 from tests.cast import NOW, Actor
 from tests.usermgmt.people import person, team
-from usermgmt import actions, audit_log, bulk_add
+from usermgmt import actions, audit_words, bulk_add
 from usermgmt.models import Action, AuditEntry, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
@@ -131,7 +131,7 @@ def test_only_a_download_is_noted(administrator: Actor, member: Actor, stranger:
 def test_the_page_says_it_in_words(administrator: Actor) -> None:
     administrator.get("/admin/users/export/?tab=deleted&q=ann")
     (entry,) = AuditEntry.objects.filter(action=Action.EXPORTED)
-    said = [(change.label, change.after) for change in audit_log.changes(entry)]
+    said = [(change.label, change.after) for change in audit_words.changes(entry)]
     assert said == [("Export", "List of people"), ("List", "Recently deleted"), ("Search", "ann")]
     page = administrator.get("/admin/audit/?action=data.exported").content.decode()
     assert "Exported data" in page

@@ -10,9 +10,11 @@ from django.core import mail
 from django.test import Client
 
 from tests.cast import NOW, Actor, create_member
+from tests.tokenlimits import limits
 from tests.usermgmt.people import HASHED, browser, invited, person
 from tests.usermgmt.people import administrator as another_administrator
 from tests.usermgmt.test_bulk_add import accepted
+from tokenlimits import alerts
 from usermgmt import actions, adapter, outbox
 from usermgmt.models import Mail, User
 
@@ -80,6 +82,19 @@ def test_what_an_administrator_did_is_told_in_the_language_of_whom_it_concerns()
     english = browser(another_administrator("Ada", language="en"))
     english.post(f"/admin/users/{german.pk}/second-step/reset/", headers=ENGLISH)
     assert subjects() == ["Anmeldung in zwei Schritten für Ihr Konto bei PANTA OS zurückgesetzt"]
+
+
+def test_an_alert_speaks_the_language_of_each_administrator() -> None:
+    another_administrator("Ada", language="en", email="ada@example.com")
+    another_administrator("Änne", language="de", email="anne@example.com")
+    limits.limit(100, team=limits.sales())
+    limits.use(85, team="Sales")
+    alerts.tell_due(NOW)
+    outbox.send_due(NOW)
+    assert {message.to[0]: message.subject for message in mail.outbox} == {
+        "ada@example.com": "80 % of a token limit used: Sales, per month",
+        "anne@example.com": "80 % eines Token-Limits verbraucht: Sales, je Monat",
+    }
 
 
 def test_a_language_that_is_not_offered_is_passed_over(administrator: Actor) -> None:
