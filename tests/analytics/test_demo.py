@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from io import StringIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -19,23 +20,30 @@ from django.db.models import Count, F, Max, Min, Q, Sum
 from analytics.management.demo import calls, load, seasons, sign_in, usage, world
 from analytics.management.demo.scale import LEAST, MOST, Scale, to_us
 from analytics.management.demo.settle import Mark
+from analytics.metrics import keys as metrics
+from analytics.metrics.keys import State
 from analytics.models import (
+    ApiKey,
     Assistant,
     DailyTeam,
     DailyTotal,
     DailyUsage,
     DailyUser,
+    Delivery,
     Kind,
     PendingEvent,
     PersonActivity,
+    RejectedEvent,
     Status,
     UsageEvent,
     Workflow,
 )
+from analytics.periods import DayRange
 from usermgmt.audit import ERASED_NAME
 from usermgmt.models import Membership, Role, Team, User
 from usermgmt.models import Status as PersonStatus
 
+UTC = ZoneInfo("UTC")
 UNTIL = dt.datetime(2026, 3, 15, 10, 30, tzinfo=dt.UTC)
 SMALL = Scale(UNTIL, people=80, teams=5, assistants=20, workflows=10, months=9, events=4_000)
 HOURS = (1, 6, 24, 72, 168)
@@ -371,7 +379,38 @@ def test_an_interrupted_demo_leaves_nothing_behind() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         load.load(SMALL, Mark(), interrupt)
-    assert not any(model._default_manager.exists() for model in (User, Team, UsageEvent, DailyTotal))
+    assert not any(model._default_manager.exists() for model in (User, Team, UsageEvent, DailyTotal, ApiKey))
+
+
+# --- Keys ---------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_keys_of_every_kind_are_present_and_their_counts_are_those_of_the_events() -> None:
+    run()
+    days = DayRange((UNTIL - dt.timedelta(days=29)).date(), UNTIL.date() + dt.timedelta(days=1))
+    states: dict[State, list[str]] = {}
+    for key in metrics.every(UNTIL.date(), UTC):
+        states.setdefault(key.state, []).append(key.name)
+        counted = metrics.by_day(key.id, days, UTC)
+        source = {"LiteLLM gateway": "litellm", "Chat and assistants": "panta-os", "Research notebooks": "otlp"}
+        start, end = days.bounds(UTC)
+        events = UsageEvent.objects.filter(source=source.get(key.name, "none"), received_at__gte=start)
+        assert sum(day.accepted for day in counted) == events.filter(received_at__lt=end).count()
+        kept = sum(day.rejected for day in counted if day.day > UNTIL.date() - dt.timedelta(days=7))
+        assert len(metrics.rejected(key.id, 1000)) >= kept
+    assert {state: len(names) for state, names in states.items()} == {
+        State.LIVE: 3,
+        State.ASKS_ONLY: 2,
+        State.WAITING: 1,
+        State.REVOKED: 1,
+    }
+    assert RejectedEvent.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_demo_beside_others_brings_no_keys() -> None:
+    run(mark=Mark("demo2"))
+    assert not ApiKey.objects.exists()
 
 
 # --- The command --------------------------------------------------------------------------------------------------
