@@ -65,6 +65,12 @@ def read_state() -> State:
     return state.read()
 
 
+def is_blank(shown: AnalyticsReport) -> bool:
+    """Whether the report is empty because no usage ever came in. One query where both ranges are empty, else none."""
+    periods = (shown.totals, shown.previous)
+    return not any(period.requests or period.tokens for period in periods) and not usage.has_come_in()
+
+
 def load(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
     """The report of `days`, all of it of one data version; from the cache if it holds that version.
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from analytics.metrics import person
+from analytics.metrics import person, usage
 from analytics.periods import Preset
 from tokenlimits import own
 from usermgmt.models import User
@@ -18,12 +18,14 @@ from usermgmt.models import User
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Three queries beside sign-in's two, five where limits apply."""
+    """Three queries beside sign-in's two, five where limits apply; one more for an administrator without usage."""
     assert isinstance(request.user, User)  # held by the default-deny middleware
     now = timezone.now()
     days = Preset.LAST_30_DAYS.resolve(now.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
+    own_usage = person.of_person(request.user.pk, days)
     context = {
-        "usage": person.of_person(request.user.pk, days),
+        "usage": own_usage,
+        "is_blank": request.user.is_administrator and not own_usage.requests and not usage.has_come_in(),
         "days": days,
         "limits": own.limits_of(request.user, now),
         "time_zone": settings.REPORTING_TIME_ZONE,

@@ -28,6 +28,12 @@ _SUMS = ", ".join(f"u.{name}" for name in _MEASURES)
 _SUM_UP = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in _MEASURES)
 
 
+def has_come_in() -> bool:
+    """Whether any usage ever did, counted already or not. One query."""
+    ((found,),) = _rows("SELECT EXISTS (SELECT FROM daily_total) OR EXISTS (SELECT FROM pending_event)", {})
+    return bool(found)
+
+
 def by_day(days: DayRange, today: dt.date) -> tuple[DayFigures, ...]:
     """Every day of the range in order, zeros where nothing happened. One query, by primary key."""
     rows = _rows(

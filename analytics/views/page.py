@@ -80,7 +80,9 @@ def _wants_fragment(request: HttpRequest) -> bool:
 
 
 def _context(asked: Mapping[str, str]) -> dict[str, Any]:
-    """What the template shows of one report, which is read here: one query, and nine when it is not cached."""
+    """What the template shows of one report, which is read here: one query, nine when it is not cached, and one more
+    where it is empty.
+    """
     now = timezone.now()
     state = report.read_state()
     today = now.astimezone(state.time_zone).date()
@@ -88,6 +90,7 @@ def _context(asked: Mapping[str, str]) -> dict[str, Any]:
     shown = report.load(selection.days, now, state)
     return {
         "report": shown,
+        "is_blank": report.is_blank(shown),
         "range": ranges.controls(selection, today),
         "cards": cards(shown),
         "figures": {name: build(shown) for name, build in FIGURES.items()},

@@ -10,7 +10,7 @@ import time_machine
 from bs4 import BeautifulSoup
 from pytest_django import DjangoAssertNumQueries
 
-from analytics.models import DailyUser
+from analytics.models import DailyTotal, DailyUser
 from tests.cast import NOW, Actor
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,13 @@ def test_today_is_the_reporting_zones_day(member: Actor, settings: Any) -> None:
 
 def test_without_usage_it_says_what_will_be_here(member: Actor) -> None:
     assert "No usage in the last 30 days" in member.get("/").content.decode()
+
+
+def test_where_nobody_has_usage_yet_administrators_are_led_to_integrations(member: Actor, administrator: Actor) -> None:
+    said = [client.get("/").content.decode() for client in (administrator, member)]
+    assert ["/admin/integrations/" in page for page in said] == [True, False]
+    DailyTotal.objects.create(day=TODAY, requests=1)
+    assert "/admin/integrations/" not in administrator.get("/").content.decode()
 
 
 def test_a_name_is_text(member: Actor) -> None:

@@ -293,6 +293,18 @@ def test_empty_charts_say_why(administrator: Actor) -> None:
     assert html.select("[data-figure]") == []
 
 
+def test_a_workspace_without_any_usage_is_led_to_integrations(administrator: Actor) -> None:
+    blank = page(administrator)
+    assert "No usage has come in yet" in text(blank)
+    assert one(blank, "#report .empty a.button")["href"] == "/admin/integrations/"
+
+
+@pytest.mark.parametrize("is_folded", [True, False])
+def test_usage_of_another_time_and_usage_not_counted_yet_is_usage(administrator: Actor, is_folded: bool) -> None:
+    (workspace.fold if is_folded else workspace.store)(event(400))
+    assert "No usage has come in yet" not in text(page(administrator))
+
+
 def test_charts_that_are_empty_for_another_reason_say_that(administrator: Actor) -> None:
     workspace.fold(event(1, tokens=None), event(40, workflow="Weekly report"))
     html = page(administrator)
