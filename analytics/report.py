@@ -6,18 +6,11 @@ In: a `DayRange` and an instant. Out: an `AnalyticsReport`; cached in Redis unde
 from __future__ import annotations
 
 import datetime as dt
-import hmac
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import msgspec
-import redis
-import structlog
-from django.conf import settings
-from django.utils.crypto import salted_hmac
 
+from analytics import cache
 from analytics.metrics import people, usage
 from analytics.metrics.figures import (
     DayFigures,
@@ -34,10 +27,6 @@ from analytics.rollups.state import State
 
 ATTEMPTS = 3
 CACHE_SECONDS = 60  # bounds what depends on the clock alone: who counts as new, what counts as unused
-RETRY_REDIS_AFTER_S = 10
-SEAL_BYTES = 32
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,37 +137,19 @@ def _build(days: DayRange, now: dt.datetime, at: State) -> AnalyticsReport:
     )
 
 
-# --- Cache: losing it costs time only -----------------------------------------------------------------------------
+# --- Cache ---------------------------------------------------------------------------------------------------------
 
 _decoder = msgspec.msgpack.Decoder(AnalyticsReport)
 
 
-@dataclass(slots=True)
-class _Outage:
-    """Until when Redis is left alone, by the monotonic clock of this process."""
-
-    until: float = 0.0
-
-
-_outage = _Outage()
-
-
-@cache
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.25, socket_connect_timeout=0.25)
-
-
 def _cache_key(days: DayRange, now: dt.datetime, at: State) -> str:
     today = now.astimezone(at.time_zone).date()
-    return f"report:{days.start}:{days.end}:{today}:{at.time_zone.key}:{at.version}:{at.named_at}"
+    return f"{days.start}:{days.end}:{today}:{at.time_zone.key}:{at.version}:{at.named_at}"
 
 
 def _from_cache(key: str) -> AnalyticsReport | None:
-    sealed = _ask_redis(lambda server: server.get(key))
-    if not isinstance(sealed, bytes):
-        return None
-    seal, packed = sealed[:SEAL_BYTES], sealed[SEAL_BYTES:]
-    if not hmac.compare_digest(seal, _seal(key, packed)):
+    packed = cache.get(key)
+    if packed is None:
         return None
     try:
         return _decoder.decode(packed)
@@ -187,22 +158,4 @@ def _from_cache(key: str) -> AnalyticsReport | None:
 
 
 def _to_cache(key: str, report: AnalyticsReport) -> None:
-    packed = msgspec.msgpack.encode(report)
-    _ask_redis(lambda server: server.set(key, _seal(key, packed) + packed, ex=CACHE_SECONDS))
-
-
-def _seal(key: str, packed: bytes) -> bytes:
-    """What only we can write beside a report of this key: others who reach Redis cannot change a number."""
-    return salted_hmac(key, packed, algorithm="sha256").digest()
-
-
-def _ask_redis(question: Callable[[redis.Redis], object]) -> object:
-    """Redis's answer, or None when it is down or hung; then it is left alone for a while, so that pages stay fast."""
-    if time.monotonic() < _outage.until:
-        return None
-    try:
-        return question(_redis())
-    except (redis.RedisError, OSError) as error:
-        _outage.until = time.monotonic() + RETRY_REDIS_AFTER_S
-        log.warning("report_cache_unavailable", error=str(error))
-        return None
+    cache.put(key, msgspec.msgpack.encode(report), CACHE_SECONDS)

@@ -126,7 +126,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Redis: broker and report cache; losing it costs freshness only -------------------------------------------------
+# --- Redis: broker and cache of reports (analytics.cache); losing it costs freshness only ---------------------------
 REDIS_URL = env.str("REDIS_URL", default="")
 _refuse(not REDIS_URL, "Set REDIS_URL to the Redis or Valkey server.")
 _redis = urlsplit(REDIS_URL)
@@ -135,7 +135,6 @@ _refuse(
     _redis.scheme != "unix" and not _redis.password and _redis.hostname not in ("localhost", "127.0.0.1", "::1"),
     "REDIS_URL names a server on the network without a password; give it one (redis://:PASSWORD@host:6379/0).",
 )
-_redis_timeouts = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25}
 CACHES = {
     # Sign-in limits count here, and sign-in must work without Redis.
     # Room for many: a full cache throws counters away, and whoever can fill it would be rid of the limits.
@@ -143,13 +142,6 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    },
-    "report": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "TIMEOUT": 300,
-        "KEY_PREFIX": "report",
-        "OPTIONS": _redis_timeouts,
     },
 }
 # Celery spells a unix socket differently from everyone else.

@@ -89,9 +89,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
 @pytest.fixture(autouse=True)
 def _empty_report_cache() -> None:
     """A report of an earlier test's database must not answer for this one's."""
-    from django.core.cache import caches
+    from analytics import cache
 
-    caches["report"].clear()
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,11 @@ def _language_of_the_tests() -> Iterator[None]:
 
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A Valkey of the test's own, to stop, hang or fill: its process and its REDIS_URL."""
+    """A Valkey of the test's own, to stop, hang or fill: its process and its REDIS_URL. Who lets the cache use it tells
+    the cache so (`cache.forget_server`).
+    """
+    from analytics import cache
+
     place = Place.make(tmp_path, durable=False)
     server = Valkey(place)
     process = server.start()
@@ -114,6 +118,7 @@ def own_valkey(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     process.kill()  # also where it hangs
     process.wait()
     place.clear()
+    cache.forget_server()
 
 
 # --- Time and people ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import datetime as dt
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from analytics import report
+from analytics import cache, report
 from analytics.metrics.figures import PeriodTotals
 from analytics.models import Assistant
 from analytics.periods import DayRange
@@ -153,17 +153,11 @@ def test_whatever_changes_its_content_is_asked_anew(
 @pytest.fixture
 def valkey(
     own_valkey: tuple[subprocess.Popen[bytes], str], settings: Settings, _workspace: None
-) -> Iterator[tuple[subprocess.Popen[bytes], redis.Redis]]:
+) -> tuple[subprocess.Popen[bytes], redis.Redis]:
     """The cache's server, for this test alone."""
     process, settings.REDIS_URL = own_valkey
-    _forget_redis()
-    yield process, redis.Redis.from_url(settings.REDIS_URL)
-    _forget_redis()
-
-
-def _forget_redis() -> None:
-    report._redis.cache_clear()
-    report._outage.until = 0.0
+    cache.forget_server()
+    return process, redis.Redis.from_url(settings.REDIS_URL)
 
 
 def _stop(process: subprocess.Popen[bytes], _server: redis.Redis) -> None:
@@ -207,7 +201,7 @@ def test_a_hung_redis_that_comes_back_is_used_again(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    monkeypatch.setattr(report, "RETRY_REDIS_AFTER_S", 0.1)
+    monkeypatch.setattr(cache, "RETRY_AFTER_S", 0.1)
     process, _server = valkey
     process.send_signal(signal.SIGSTOP)
     load()

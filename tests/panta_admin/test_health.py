@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
 import pytest
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings
+
+from analytics import cache
 
 
 def test_live_answers_without_a_database(client: Client) -> None:
@@ -21,17 +27,30 @@ def test_ready_reports_each_part(client: Client, db: None) -> None:
 
 
 @pytest.fixture
-def redis_is_down(settings: Settings) -> None:
-    settings.CACHES = {
-        **settings.CACHES,
-        "report": {**settings.CACHES["report"], "LOCATION": "unix:///nowhere/valkey.sock"},
-    }
+def redis_is_down(settings: Settings) -> Iterator[None]:
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+    cache.forget_server()
+    yield
+    cache.forget_server()
 
 
-def test_ready_does_not_mind_redis_being_down(client: Client, db: None, redis_is_down: None) -> None:
-    assert caches["report"] is not None
+@pytest.mark.usefixtures("db", "redis_is_down")
+def test_ready_does_not_mind_redis_being_down(client: Client) -> None:
     response = client.get("/health/ready")
     assert (response.status_code, response.json()) == (200, {"status": "ok", "database": "ok", "redis": "down"})
+
+
+def test_ready_does_not_wait_for_a_hung_redis(
+    client: Client, db: None, own_valkey: tuple[subprocess.Popen[bytes], str], settings: Settings
+) -> None:
+    process, settings.REDIS_URL = own_valkey
+    cache.forget_server()
+    process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert client.get("/health/ready").json()["redis"] == "down"
+    assert time.monotonic() - began < 3  # one look for a quarter of a second
+    process.send_signal(signal.SIGCONT)
+    assert client.get("/health/ready").json()["redis"] == "ok"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from analytics import cache
 from analytics.models import Scope
 from tests.analytics.api.client import Program, make_key, told
 from tests.cast import Actor
@@ -182,9 +183,8 @@ def test_it_takes_four_queries_with_the_keys_own(
 def test_it_answers_at_once_with_redis_hung(
     program: Program, own_valkey: tuple[subprocess.Popen[bytes], str], settings: Settings
 ) -> None:
-    process, address = own_valkey
-    settings.REDIS_URL = address
-    settings.CACHES = {**settings.CACHES, "report": {**settings.CACHES["report"], "LOCATION": address}}
+    process, settings.REDIS_URL = own_valkey
+    cache.forget_server()
     limit(100)
     use(100)
     process.send_signal(signal.SIGSTOP)

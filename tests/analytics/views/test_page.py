@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 from bs4 import BeautifulSoup, Tag
-from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics import cache
 from analytics.models import Assistant, PendingEvent
 from tests.analytics import workspace
 from tests.analytics.streams import examples
@@ -187,7 +187,7 @@ def test_what_is_gone_keeps_its_name_and_says_so(administrator: Actor) -> None:
     now = dt.datetime.now(dt.UTC)
     Team.objects.filter(name="Legal").update(deleted_at=now)
     Assistant.objects.filter(name="Contracts").update(archived_at=now)
-    caches["report"].clear()
+    cache.clear()
     html = page(administrator)
     assert table(html, "teams")[0][0] == "Legal (deleted)"
     assert text(html.select(".ranking__text")[0]) == "Contracts (archived)"
@@ -407,7 +407,7 @@ def test_links_and_forms_work_without_htmx(administrator: Actor) -> None:
 def test_the_page_asks_at_most_twelve_questions(administrator: Actor) -> None:
     workspace.fill()
     administrator.get(URL)
-    caches["report"].clear()
+    cache.clear()
     with CaptureQueriesContext(connection) as cold:
         administrator.get(URL)
     with CaptureQueriesContext(connection) as warm:
