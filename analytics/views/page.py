@@ -6,6 +6,7 @@ In: the URL's range. Out: HTML. Nothing here writes but Refresh, which folds wha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -15,9 +16,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_stubs_ext import StrPromise
 
 from analytics import charts, report
 from analytics.definitions import DEFINITIONS
@@ -32,12 +36,34 @@ REFRESH_S = 5.0  # what a person waits for; what is left then, the worker folds
 OTHER_FOLDER_S = 2.0
 STALE_AFTER = timedelta(minutes=2)  # folding runs every few seconds; that late, something holds it up
 
-FIGURES = {
-    "active_users": charts.active_users,
-    "teams": charts.token_usage_per_team,
-    "top_workflows": charts.top_workflows,
-    "first_value": charts.time_to_first_value,
+CHARTS = {
+    "active_users": (_("Active users"), charts.active_users),
+    "teams": (_("Token usage per team"), charts.token_usage_per_team),
+    "top_workflows": (_("Top workflows by usage"), charts.top_workflows),
+    "first_value": (_("Time to first value"), charts.time_to_first_value),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ChartCard:
+    """The card of one chart; `figure` is "" where there is nothing to draw."""
+
+    name: str
+    title: StrPromise
+    figure: str
+
+    @property
+    def template(self) -> str:
+        return f"analytics/charts/{self.name}.html"
+
+    @property
+    def definition(self) -> Promise:
+        return DEFINITIONS[self.name]
+
+    @property
+    def info(self) -> str:
+        """The id of its definition on the page."""
+        return f"chart-{self.name}"
 
 
 @require_safe
@@ -54,11 +80,13 @@ def page(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def chart(request: HttpRequest, name: str) -> HttpResponse:
     """One chart's card for htmx; without htmx, the page at that chart."""
-    if name not in FIGURES:
+    if name not in CHARTS:
         raise Http404
     if not _wants_fragment(request):
         return HttpResponseRedirect(f"{reverse('analytics')}?{request.GET.urlencode()}#{name}")
-    return render(request, f"{TEMPLATE}#{name}", _context(request.GET))
+    context = _context(request.GET)
+    (wanted,) = (card for card in context["charts"] if card.name == name)
+    return render(request, wanted.template, context | {"chart": wanted})
 
 
 @require_POST
@@ -66,7 +94,7 @@ def refresh(request: HttpRequest) -> HttpResponse:
     """Folds what is pending, then shows the same range: to htmx the fragment, else by a redirect."""
     result = fold.fold_pending(REFRESH_S, wait_s=OTHER_FOLDER_S)
     if not result.drained:
-        messages.info(request, _("More usage is still being counted. Refresh again in a moment."))
+        messages.info(request, gettext("More usage is still being counted. Refresh again in a moment."))
     if _wants_fragment(request):
         return render(request, f"{TEMPLATE}#fragment", _context(request.POST) | {"fragment": True})
     kept = {name: value for name in ("range", "from", "to", "assistants") if (value := request.POST.get(name))}
@@ -93,7 +121,7 @@ def _context(asked: Mapping[str, str]) -> dict[str, Any]:
         "is_blank": report.is_blank(shown),
         "range": ranges.controls(selection, today),
         "cards": cards(shown),
-        "figures": {name: build(shown) for name, build in FIGURES.items()},
+        "charts": [ChartCard(name, title, build(shown)) for name, (title, build) in CHARTS.items()],
         "slices": charts.team_slices(shown),
         "bars": charts.shown_workflows(shown),
         "buckets": charts.bucket_rows(shown),
