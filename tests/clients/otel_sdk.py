@@ -1,0 +1,74 @@
+"""An application that asks models through OpenAI's client, instrumented by OpenTelemetry, exported by OTLP/HTTP.
+
+The exporter is set up by the environment alone, as administrators do. Who asks is put on every span by a processor.
+Run by tests as a program of its own; imports nothing of ours.
+"""
+
+import json
+import sys
+from contextlib import nullcontext, suppress
+from importlib.util import find_spec
+from typing import Any
+
+import openai
+from opentelemetry import baggage, context, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.util.genai.handler import TelemetryHandler
+
+if find_spec("opentelemetry.util.genai.instruments") is None:
+    # The instrumentation (2.4b0) asks for a module by the name that it had before util-genai 1.2.
+    from opentelemetry.util.genai import _instruments
+
+    sys.modules["opentelemetry.util.genai.instruments"] = _instruments
+
+from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+
+
+class WhoAsks(SpanProcessor):
+    def on_start(self, span: Span, parent_context: context.Context | None = None) -> None:
+        for key, value in baggage.get_all(parent_context).items():
+            span.set_attribute(key, str(value))
+
+
+def ask(client: openai.OpenAI, call: dict[str, Any]) -> None:
+    with suppress(openai.OpenAIError):
+        if call["kind"] == "embedding":
+            client.embeddings.create(model="text-embedding-3-small", input=call["text"])
+            return
+        asked: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": call["text"]}]}
+        if call["kind"] == "stream":
+            asked |= {"stream": True, "stream_options": {"include_usage": True}}
+        answer = client.chat.completions.create(**asked)
+        if call["kind"] == "stream":
+            for _chunk in answer:
+                pass
+
+
+def main() -> None:
+    plan = json.loads(sys.stdin.readline())
+    provider = TracerProvider()
+    provider.add_span_processor(WhoAsks())
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    OpenAIInstrumentor().instrument()  # type: ignore[no-untyped-call]
+    tracer, agents = trace.get_tracer("workspace"), TelemetryHandler(tracer_provider=provider)
+    client = openai.OpenAI(base_url=plan["api_base"], api_key="sk-fake", max_retries=0)
+    for message in plan["messages"]:
+        about = context.get_current()
+        for key, value in message.get("about", {}).items():
+            about = baggage.set_baggage(key, value, about)
+        token = context.attach(about)
+        agent = message.get("agent")
+        run = agents.invoke_local_agent(agent_name=agent) if agent else nullcontext()
+        with tracer.start_as_current_span("handle_message"), run:
+            for call in message["calls"]:
+                ask(client, call)
+        context.detach(token)
+    provider.force_flush()
+    sys.stdin.read()
+    provider.shutdown()
+
+
+main()
