@@ -7,23 +7,15 @@ Run by tests as a program of its own; imports nothing of ours.
 import json
 import sys
 from contextlib import nullcontext, suppress
-from importlib.util import find_spec
 from typing import Any
 
 import openai
 from opentelemetry import baggage, context, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util.genai.handler import TelemetryHandler
-
-if find_spec("opentelemetry.util.genai.instruments") is None:
-    # The instrumentation (2.4b0) asks for a module by the name that it had before util-genai 1.2.
-    from opentelemetry.util.genai import _instruments
-
-    sys.modules["opentelemetry.util.genai.instruments"] = _instruments
-
-from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
 
 
 class WhoAsks(SpanProcessor):
