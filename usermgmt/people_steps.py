@@ -132,16 +132,16 @@ WORDS = {
 }
 
 
-def _resend(actor: User, ids: Sequence[int], _said: Mapping[str, Any], now: dt.datetime) -> int:
-    with transaction.atomic():
-        return len([actions.resend_invitation(actor, pk, now) for pk in sorted(ids)])
+def _one_by_one(act: Callable[[User, int, dt.datetime], object]) -> Take:
+    """`act` on each of them, all or nothing; in one order, so that two who do the same wait and do not deadlock."""
 
+    def take(actor: User, ids: Sequence[int], _said: Mapping[str, Any], now: dt.datetime) -> int:
+        with transaction.atomic():
+            for pk in sorted(ids):
+                act(actor, pk, now)
+        return len(ids)
 
-def _revoke(actor: User, ids: Sequence[int], _said: Mapping[str, Any], now: dt.datetime) -> int:
-    with transaction.atomic():
-        for pk in sorted(ids):
-            actions.revoke_invitation(actor, pk, now)
-    return len(ids)
+    return take
 
 
 TAKES: dict[Step, Take] = {
@@ -151,8 +151,8 @@ TAKES: dict[Step, Take] = {
     Step.REACTIVATE: lambda actor, ids, _said, _now: actions.reactivate(actor, ids),
     Step.REMOVE: lambda actor, ids, _said, now: actions.remove(actor, ids, now),
     Step.RESTORE: lambda actor, ids, _said, now: actions.restore(actor, ids, now),
-    Step.RESEND: _resend,
-    Step.REVOKE: _revoke,
+    Step.RESEND: _one_by_one(actions.resend_invitation),
+    Step.REVOKE: _one_by_one(actions.revoke_invitation),
 }
 
 # What the list offers for chosen rows, by tab.

@@ -87,6 +87,8 @@ def _preview_page(request: HttpRequest, kept: PeopleUpload, refusal: str = "", s
     }
     shown = request.GET.get("show", "")
     shown = shown if shown in lists else "all"
+    page = Paginator(lists[shown], ROWS_A_PAGE).get_page(request.GET.get("page"))
+    here = reverse("people-upload", args=[kept.pk])
     context: dict[str, Any] = {
         "upload": kept,
         "done": kept.consumed_at is not None,
@@ -95,8 +97,10 @@ def _preview_page(request: HttpRequest, kept: PeopleUpload, refusal: str = "", s
         "all_count": len(verdicts),
         "good_count": len(lists["good"]),
         "left_out_count": len(lists["left-out"]),
-        "page": Paginator(lists[shown], ROWS_A_PAGE).get_page(request.GET.get("page")),
-        "here": reverse("people-upload", args=[kept.pk]),
+        "page": page,
+        "here": here,
+        "previous_url": f"{here}?show={shown}&page={page.number - 1}" if page.has_previous() else "",
+        "next_url": f"{here}?show={shown}&page={page.number + 1}" if page.has_next() else "",
     }
     return render(request, "usermgmt/bulk_add_preview.html", context, status=status)
 
