@@ -23,6 +23,7 @@ from tokenlimits import actions, labels, meter, replay
 from tokenlimits.forms import LimitForm, OverrideForm, RulesForm
 from tokenlimits.meter import Reading
 from tokenlimits.models import TokenLimit
+from tokenlimits.replay import Effect
 from usermgmt import people_list
 from usermgmt.models import User
 from usermgmt.refusals import Refused
@@ -122,7 +123,8 @@ def _edit_page(
     more: dict[str, Any] | None = None,
     status: int | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "limit": limit} | _reading(limit, now) | (more or {})
+    context = {"form": form, "limit": limit} | _reading(limit, now)
+    context |= {"played": limit, "effect": _effect(limit, now), "asked": True} | (more or {})
     return render(request, FORM_TEMPLATE, context, status=status)
 
 
@@ -133,11 +135,14 @@ def _preview(
     request: HttpRequest, form: RulesForm, limit: TokenLimit | None, now: dt.datetime, context: dict[str, Any]
 ) -> HttpResponse:
     """What the limit would have done; for htmx alone, else in the form as it was typed."""
-    context |= {"form": form, "effect": replay.effect(limit, now, state.read().time_zone) if limit else None}
-    context |= {"played": limit, "asked": True}
+    context |= {"form": form, "played": limit, "effect": _effect(limit, now) if limit else None, "asked": True}
     if request.headers.get("HX-Request") == "true":
         return render(request, f"{FORM_TEMPLATE}#effect", context)
     return render(request, FORM_TEMPLATE, context)
+
+
+def _effect(limit: TokenLimit, now: dt.datetime) -> Effect:
+    return replay.effect(limit, now, state.read().time_zone)
 
 
 # --- Removing -------------------------------------------------------------------------------------------------------
@@ -156,7 +161,7 @@ def remove(request: HttpRequest, limit_id: int) -> HttpResponse:
         else:
             messages.success(request, _("%(limit)s is not limited any more.") % {"limit": labels.title(limit)})
         return HttpResponseRedirect(reverse("limits"))
-    context = {"limit": limit, "others": _others(limit, now)} | _reading(limit, now)
+    context = {"limit": limit, "others": _others(limit, now), "effect": _effect(limit, now)} | _reading(limit, now)
     return render(request, "tokenlimits/limit_remove.html", context)
 
 
