@@ -21,7 +21,8 @@ from analytics.api.auth import Key
 from analytics.api.problems import InvalidParameters, invalid
 from analytics.models.keys import Scope
 from tokenlimits import models
-from tokenlimits.check import Answer, Decision, Question, Verdict, check
+from tokenlimits.applying import Question
+from tokenlimits.check import Answer, Decision, Verdict, check
 from tokenlimits.models import MOST_TOKENS, Enforcement
 from tokenlimits.periods import Period
 

@@ -61,28 +61,32 @@ def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
     """
     if not meters:
         return ()
+    spans = {days: number for number, days in enumerate({meter.days for meter in meters})}
+    params: dict[str, list[Any]] = {
+        "spans": [number for days, number in spans.items() for _day in days],
+        "days": [day for days in spans for day in days],
+    }
     parts: list[str] = []
-    params: dict[str, list[Any]] = {}
     for subject in {meter.subject for meter in meters}:
         source = _SOURCES[subject]
         parts.append(f"""
             SELECT meter.place, used.input_tokens + used.output_tokens AS tokens
-            FROM unnest(%({subject}_places)s::int[], %({subject}_keys)s::{source.type}[], %({subject}_days)s::date[])
-                AS meter(place, key, day)
-            JOIN {source.table} used ON {source.key} = meter.key AND used.day = meter.day
+            FROM unnest(%({subject}_places)s::int[], %({subject}_keys)s::{source.type}[], %({subject}_spans)s::int[])
+                AS meter(place, key, span)
+            JOIN span ON span.number = meter.span
+            JOIN {source.table} used ON {source.key} = meter.key AND used.day = span.day
         """)
-        params |= _unrolled(subject, meters)
-    sql = f"SELECT place, sum(tokens)::bigint FROM ({' UNION ALL '.join(parts)}) part GROUP BY place"
+        lines = [(place, m.key, spans[m.days]) for place, m in enumerate(meters) if m.subject is subject]
+        columns = zip(("places", "keys", "spans"), zip(*lines, strict=True), strict=True)
+        params |= {f"{subject}_{name}": list(values) for name, values in columns}
+    sql = f"""
+        WITH span AS NOT MATERIALIZED (
+            SELECT * FROM unnest(%(spans)s::int[], %(days)s::date[]) AS span(number, day)
+        )
+        SELECT place, sum(tokens)::bigint FROM ({" UNION ALL ".join(parts)}) part GROUP BY place
+    """
     found: dict[int, int] = dict(_rows(sql, params))
     return tuple(found.get(place, 0) for place in range(len(meters)))
-
-
-def _unrolled(subject: Subject, meters: Sequence[Meter]) -> dict[str, list[Any]]:
-    """A line for each day of each meter of this subject, as columns."""
-    lines = [
-        (place, meter.key, day) for place, meter in enumerate(meters) if meter.subject is subject for day in meter.days
-    ]
-    return {f"{subject}_{name}": [line[at] for line in lines] for at, name in enumerate(("places", "keys", "days"))}
 
 
 def tokens_by_day(meter: Meter) -> tuple[int, ...]:

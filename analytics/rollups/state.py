@@ -38,6 +38,12 @@ _READ = f"""
     FROM (SELECT 1) always LEFT JOIN rollup_state s ON s.id = 1
 """
 
+# For statements that ask for it beside something else: one row. A zone of NULL is that of the settings.
+FRESHNESS = f"""
+    SELECT s.time_zone, nullif(s.as_of, {_NOT_YET}) AS as_of
+    FROM (SELECT 1) always LEFT JOIN rollup_state s ON s.id = 1
+"""
+
 
 def read() -> State:
     """The committed state. Before the first fold: the zone of the settings, version 0.

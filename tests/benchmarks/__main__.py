@@ -13,7 +13,7 @@ from pathlib import Path
 from panta_admin.local import environment
 from tests.benchmarks import stage
 
-PARTS = ("page", "import", "fold", "export", "people", "deliveries")
+PARTS = ("page", "import", "fold", "export", "people", "deliveries", "limits")
 
 
 def main() -> None:
@@ -43,16 +43,18 @@ def _sizes(text: str) -> list[int]:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
-    from tests.benchmarks import deliveries, exports, folds, imports, page, people
+    from tests.benchmarks import checks, deliveries, exports, folds, imports, page, people
     from tests.benchmarks.workspaces import Size, prepare
 
     parts = options.only or PARTS
     sizes = [Size(events, options.people, options.months, options.seed) for events in options.events]
     workspaces = (
-        [prepare(size, folder, fresh=options.fresh) for size in sizes] if set(parts) - {"people", "deliveries"} else []
+        [prepare(size, folder, fresh=options.fresh) for size in sizes]
+        if set(parts) - {"people", "deliveries", "limits"}
+        else []
     )
     compare = {"page": page.compare, "import": imports.compare, "fold": folds.compare, "export": exports.compare}
-    compare |= {"people": people.compare, "deliveries": deliveries.compare}
+    compare |= {"people": people.compare, "deliveries": deliveries.compare, "limits": checks.compare}
     print(f"{options.people:,} people, {options.months} months, seed {options.seed}, best of {options.rounds} runs")
     for part in parts:
         compare[part](workspaces, options.rounds)

@@ -42,7 +42,7 @@ class Visitor:
         environ |= {"PATH_INFO": path, "QUERY_STRING": query}
         setup_testing_defaults(environ)
         stage.use(self.workspace.database)
-        with closing(application(environ, _require_ok)) as body:
+        with closing(application(environ, require_ok)) as body:
             yield from body
 
     def open_page(self, days: DayRange) -> int:
@@ -51,7 +51,7 @@ class Visitor:
         return sum(map(len, self.get("/admin/analytics/", query(days))))
 
 
-def _require_ok(status: str, *_headers: object) -> Callable[[bytes], object]:
+def require_ok(status: str, *_headers: object) -> Callable[[bytes], object]:
     if status != "200 OK":
         raise RuntimeError(f"answered {status}")
     return bytes.__len__

@@ -68,7 +68,7 @@ WHERE id % 4 > 0;
 
 def compare(workspaces: Sequence[Workspace], rounds: int) -> None:
     """Prints for each question the median of both workspaces and their ratio. Needs none of `workspaces`."""
-    visitors = {people: Visitor(_prepared(people)) for people in (FEW, MANY)}
+    visitors = {people: Visitor(prepared(people)) for people in (FEW, MANY)}
     month_ago = timezone.now().date() - dt.timedelta(days=30)
     rows = []
     for name, question in QUESTIONS.items():
@@ -85,7 +85,7 @@ def _open(visitor: Visitor, query: str) -> int:
     return sum(map(len, visitor.get("/admin/users/", query)))
 
 
-def _prepared(people: int) -> Workspace:
+def prepared(people: int) -> Workspace:
     """A workspace of that many people without events, made where it is not there yet."""
     database = f"people_{people}"
     if database not in stage.names():

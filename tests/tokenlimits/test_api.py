@@ -171,12 +171,12 @@ def test_only_reading_is_possible(program: Program) -> None:
 # --- Cost and faults ----------------------------------------------------------------------------------------------
 
 
-def test_it_takes_four_queries_with_the_keys_own(
+def test_it_takes_three_queries_with_the_keys_own(
     program: Program, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     limit(100)
     ask(program)  # the first use of a key in a minute is noted
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         ask(program, user="ann", team="Sales", model="gpt-5", tokens=10)
 
 
