@@ -127,16 +127,17 @@ _OF_PERSON = (
 
 
 def top_people(days: DayRange, most: int) -> tuple[PersonFigures, ...]:
-    """Those who used the most tokens, by tokens, then requests, then name; at most `most` of them. One query.
+    """Those who used the most tokens, by tokens, then requests, then id; at most `most` of them. One query.
 
     Reads daily_user by the index daily_user_day.
     """
     rows = _rows(
         f"""SELECT {_OF_PERSON} FROM (
-                SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN} GROUP BY user_id
+                SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN}
+                GROUP BY user_id HAVING sum(input_tokens + output_tokens) > 0
+                ORDER BY sum(input_tokens + output_tokens) DESC, sum(requests) DESC, user_id LIMIT %(most)s
             ) u JOIN person p ON p.id = u.user_id
-            WHERE u.input_tokens + u.output_tokens > 0
-            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.display_name, p.id LIMIT %(most)s""",
+            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.id""",
         {"start": days.start, "end": days.end, "most": most},
     )
     return tuple(PersonFigures(*row) for row in rows)
@@ -155,9 +156,11 @@ class Everybody:
 def everybody(days: DayRange, tokens: int, leave_out: Collection[int] = ()) -> Everybody:
     """How many people used as many tokens as that, and the most that one used. One query, by daily_user_day."""
     ((people, reached, highest, highest_id),) = _rows(
-        f"""WITH used AS (
-                SELECT user_id, sum(input_tokens + output_tokens)::bigint AS tokens FROM daily_user
-                WHERE {_WITHIN} AND user_id <> ALL(%(leave_out)s::bigint[]) GROUP BY user_id
+        f"""WITH used AS MATERIALIZED (
+                SELECT * FROM (
+                    SELECT user_id, sum(input_tokens + output_tokens)::bigint AS tokens FROM daily_user
+                    WHERE {_WITHIN} GROUP BY user_id OFFSET 0  -- people are left out by the sum, not by the day
+                ) everybody WHERE user_id <> ALL(%(leave_out)s::bigint[])
             )
             SELECT count(*) FILTER (WHERE tokens > 0), count(*) FILTER (WHERE tokens >= %(tokens)s),
                 coalesce(max(tokens), 0),
@@ -177,9 +180,9 @@ def who_reached(periods: Sequence[DayRange], tokens: int, leave_out: Collection[
                 SELECT user_id, {_NAMED_SUMS}
                 FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(first, next)
                 JOIN daily_user ON day >= first AND day < next
-                WHERE user_id <> ALL(%(leave_out)s::bigint[])
                 GROUP BY user_id, first HAVING sum(input_tokens + output_tokens) >= %(tokens)s
             ) u JOIN person p ON p.id = u.user_id
+            WHERE p.id <> ALL(%(leave_out)s::bigint[])
             ORDER BY p.id, u.input_tokens + u.output_tokens DESC""",
         {
             "starts": [period.start for period in periods],

@@ -31,6 +31,7 @@ from tokenlimits.pace import Method
 from tokenlimits.periods import Period
 
 TEMPLATE = "tokenlimits/limits.html"
+FIRST_LIMITS = 50
 LATEST_ALERTS = 8
 ALERTS_A_PAGE = 50
 RANKED = 10
@@ -54,17 +55,19 @@ def page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     asked = request.GET.get("period", "")
     standing = budget.load(now, Period(asked) if asked in list(Period) else None)
-    context = _context(standing, now)
+    context = _context(standing, now, whole=request.GET.get("limits") == "all")
     if request.headers.get("HX-Target") == "budget" and request.headers.get("HX-Request") == "true":
         return render(request, f"{TEMPLATE}#spending", context)
     return render(request, TEMPLATE, context | {"alerts": latest()[:LATEST_ALERTS]})
 
 
-def _context(standing: Standing, now: dt.datetime) -> dict[str, Any]:
+def _context(standing: Standing, now: dt.datetime, *, whole: bool) -> dict[str, Any]:
     shown = standing.budget
     return {
         "budget": shown,
-        "readings": standing.readings,
+        "readings": standing.readings if whole else standing.readings[:FIRST_LIMITS],
+        "limits": len(standing.readings),
+        "whole": whole,
         "at": standing.at,
         "time_zone": standing.at.time_zone.key,
         "periods": [(value, label, value == shown.period) for value, label in PERIODS],

@@ -234,6 +234,18 @@ def test_an_override_is_told_with_its_end_and_its_reason(administrator: Actor) -
     assert soup.select_one(f'form[action="/admin/limits/{made.pk}/raise/end/"]') is not None
 
 
+def test_of_many_limits_the_fullest_are_shown_and_all_are_a_link_away(administrator: Actor) -> None:
+    for number in range(51):
+        limit(1000 + number, model=f"model {number}")
+    use(10, model="model 50")
+    soup = page(administrator)
+    assert len(rows(soup)) == 50
+    assert rows(soup)[0].startswith("model 50 ")
+    (link,) = soup.select(".limits .card__footer a")
+    assert text(link) == "Show all 51"
+    assert len(rows(page(administrator, str(link["href"]).partition(URL)[2]))) == 51
+
+
 def test_names_are_text(administrator: Actor) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     limit(100, team=people.team(hostile))
