@@ -316,3 +316,16 @@ def test_the_current_tab_is_in_sight_on_a_phone(page: Page, site: str) -> None:
     page.set_viewport_size(PHONE)
     page.goto(site + LIST)
     expect(page.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+
+
+def test_the_tab_speaks_german(page: Page, site: str, complaints: list[str]) -> None:
+    User.objects.filter(name="Boss").update(language="de")
+    key, text = make_key(Scope.INGEST)
+    page.goto(site + LIST)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Integrationen")
+    page.goto(f"{site}{LIST}keys/{key.pk}/")
+    expect(page.get_by_role("heading", name="Wartet auf das erste Event …")).to_be_visible()
+    event = '[{"event_id": "a", "occurred_at": "2026-01-31T09:30:00Z"}]'
+    shell(f"curl -d '{event}' -H 'Authorization: Bearer {text}' {site}/api/v1/events")
+    expect(page.get_by_text("Heute: 1 angenommen")).to_be_visible(timeout=10_000)
+    assert page.locator(".days__part[y*=',']").count() == 0  # drawings are the same in every language
