@@ -9,7 +9,7 @@ markup of ours but <br>: the others become inline styles, which the content secu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -292,8 +292,11 @@ class PeriodBar:
     is_present: bool = False
 
 
-def tokens_per_period(bars: Sequence[PeriodBar], budget: int | None) -> str:
-    """Bars of tokens, one a period in the given order, the present one hatched; the budget as a dashed line across."""
+def tokens_per_period(bars: Sequence[PeriodBar], budget: int | None, tick: Callable[[int], str]) -> str:
+    """Bars of tokens, one a period in the given order, the present one hatched; the budget as a dashed line across.
+
+    `tick` writes a round number for the axis: Plotly knows no language's millions.
+    """
     highest = max((bar.tokens for bar in bars), default=0)
     if not highest:
         return ""
@@ -324,7 +327,7 @@ def tokens_per_period(bars: Sequence[PeriodBar], budget: int | None) -> str:
             "ticklabelstandoff": 4,
             "automargin": "height",
         },
-        "yaxis": _count_axis(max(highest, budget or 0)) | {"tickformat": "", "exponentformat": "B", "minexponent": 3},
+        "yaxis": _count_axis(max(highest, budget or 0)) | _round_ticks(max(highest, budget or 0), tick),
         "hovermode": "closest",
         "margin": {"l": 4, "r": 12, "t": 12, "b": 4},
     }
@@ -438,6 +441,14 @@ def _count_axis(highest: int) -> dict[str, Any]:
     if highest < 5:
         axis |= {"dtick": 1, "range": [0, max(highest, 1) + 0.4]}
     return axis
+
+
+def _round_ticks(highest: int, tick: Callable[[int], str]) -> dict[str, Any]:
+    """Three to six marks from 0 on, at 1, 2 or 5 of a power of ten."""
+    steps = (digit * 10**power for power in range(18) for digit in (1, 2, 5))
+    step = next(step for step in steps if highest / step <= 5)
+    values = list(range(0, highest + 1, step))
+    return {"tickvals": values, "ticktext": [literal(tick(value)) for value in values]}
 
 
 def _json(traces: list[Any], **layout: Any) -> str:

@@ -52,12 +52,26 @@ def compact(value: int) -> str:
     """Two or three digits and a unit from 100,000 on: 123 K, 1.2 M, 45.0 B; below that every digit."""
     if abs(value) < EXACT_BELOW:
         return exact(value)
+    scaled, unit = _scaled(value)
+    return f"{_short(scaled, 100)}{GAP}{unit}"
+
+
+def tick(value: int) -> str:
+    """A round number beside an axis: 50 K, 2.5 M, without a decimal that says nothing."""
+    if abs(value) < 1000:
+        return exact(value)
+    scaled, unit = _scaled(value)
+    return f"{number_format(scaled, 0 if scaled == int(scaled) else 1, force_grouping=True)}{GAP}{unit}"
+
+
+def _scaled(value: int) -> tuple[float, str]:
+    """A number from 1000 on in its unit, and the unit."""
     units = _units()
     power = min(len(str(abs(value))) - 1, 14) // 3
     scaled = value / units[power][0]
     if round(abs(scaled)) >= 1000 and power + 1 < len(units):  # 999,500 is a million, not a thousand thousands
         power, scaled = power + 1, scaled / 1000
-    return f"{_short(scaled, 100)}{GAP}{units[power][1]}"
+    return scaled, units[power][1]
 
 
 def _short(value: float, whole_from: int) -> str:

@@ -70,7 +70,7 @@
     return MONTH_NAMES.map((date) => format.formatToParts(date).find((part) => part.type === "month").value);
   };
 
-  const registerLanguage = (dayMonth) => {
+  const registerLanguage = (dayMonth = "%-d %b") => {
     window.Plotly.register({
       moduleType: "locale",
       name: "page",

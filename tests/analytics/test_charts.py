@@ -12,6 +12,7 @@ from django.utils.translation import override
 
 from analytics import charts
 from analytics.metrics.figures import Bucket, PeriodTotals, TimeToFirstValue
+from analytics.templatetags.figures import tick
 from tests.analytics import report_factory as make
 
 XSS = "<a href=javascript:alert(1)>Fine & good</a>"
@@ -186,6 +187,25 @@ def test_numbers_travel_as_lists() -> None:
     figure = charts.active_users(make.report([3_000_000_000_000] * 30))
     assert "bdata" not in figure
     assert parsed(figure)[0][0]["y"][0] == 3_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("tokens", "budget", "marks"),
+    [
+        (1, None, ["0", "1"]),
+        (7, None, ["0", "2", "4", "6"]),
+        (51_000, 100_000, ["0", "20 K", "40 K", "60 K", "80 K", "100 K"]),
+        (123_456_789, None, ["0", "50 M", "100 M"]),
+        (12_000_000, 8_000_000, ["0", "5 M", "10 M"]),
+        (3_000_000_000_000, None, ["0", "1 T", "2 T", "3 T"]),
+    ],
+)
+def test_the_axis_of_tokens_has_round_marks_in_words(tokens: int, budget: int | None, marks: list[str]) -> None:
+    bars = [charts.PeriodBar("Mar", "Mar", tokens, is_present=True)]
+    _data, layout = parsed(charts.tokens_per_period(bars, budget, tick))
+    axis = layout["yaxis"]
+    assert [mark.replace("\N{NO-BREAK SPACE}", " ") for mark in axis["ticktext"]] == marks
+    assert axis["tickvals"][-1] <= max(tokens, budget or 0)
 
 
 def test_separators_are_the_languages() -> None:

@@ -49,6 +49,16 @@ def test_large_numbers(value: int, shown: str) -> None:
     assert words(figures.compact(value)) == shown
 
 
+def test_round_numbers_beside_an_axis() -> None:
+    assert [words(figures.tick(value)) for value in (0, 500, 20_000, 2_500_000, 3 * 10**9)] == [
+        "0",
+        "500",
+        "20 Tsd.",
+        "2,5 Mio.",
+        "3 Mrd.",
+    ]
+
+
 def test_every_digit_on_hover() -> None:
     html = Template("{% load figures %}{% figure n %}").render(Context({"n": 1_234_567}))
     assert words(html) == '<data value="1234567" title="1.234.567">1,2 Mio.</data>'

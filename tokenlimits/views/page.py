@@ -21,7 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from analytics import charts
 from analytics.labels import Noun, label
 from analytics.metrics.figures import PersonFigures
-from analytics.templatetags.figures import span
+from analytics.templatetags.figures import span, tick
 from tokenlimits import budget, labels
 from tokenlimits.alerts import latest
 from tokenlimits.budget import Budget, Standing
@@ -102,7 +102,7 @@ def _figure(shown: Budget) -> str:
         charts.PeriodBar(span(bar.days), labels.tick(bar.days, shown.period), bar.tokens, bar.is_present)
         for bar in shown.bars
     ]
-    return charts.tokens_per_period(bars, shown.reading.allowed if shown.reading else None)
+    return charts.tokens_per_period(bars, shown.reading.allowed if shown.reading else None, tick)
 
 
 @require_safe
