@@ -8,6 +8,7 @@
     const all = boxes(list);
     const chosen = all.filter((box) => box.checked).length;
     const master = list.querySelector("[data-select-all]");
+    if (!master) return; // an empty list has no boxes
     master.checked = chosen > 0 && chosen === all.length;
     master.indeterminate = chosen > 0 && chosen < all.length;
     list.querySelector("[data-selected-count]").textContent = chosen;

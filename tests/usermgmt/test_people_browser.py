@@ -1,9 +1,10 @@
-"""User management in a real browser: the whole life of a person by keyboard alone, and what tools have to say."""
+"""User management in a real browser: every journey by keyboard alone, and what tools have to say of every page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
+from tests.analytics.workspace import event, fold
 from tests.cast import Actor
-from tests.usermgmt.people import PASSWORD, administrator, deleted, invited, person, token_of
-from usermgmt.models import User
+from tests.usermgmt.people import PASSWORD, administrator, deleted, invited, person, team, token_of
+from usermgmt import audit, bulk_add
+from usermgmt.models import Action, User
+from usermgmt.team_forms import TeamColor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/admin/users/"
@@ -47,17 +51,17 @@ def complaints(page: Page) -> Iterator[list[str]]:
     assert [line for line in found if "409" not in line] == []
 
 
-def tab_to(page: Page, target: Locator, limit: int = 60) -> None:
-    """Presses Tab until `target` has the focus."""
+def tab_to(page: Page, target: Locator, *, backwards: bool = False, limit: int = 60) -> None:
+    """Presses Tab, or Shift+Tab, until `target` has the focus."""
     for _ in range(limit):
         if target.evaluate("element => element === document.activeElement"):
             return
-        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab" if backwards else "Tab")
     raise AssertionError(f"{target} cannot be reached by Tab")
 
 
-def press(page: Page, target: Locator, key: str = "Enter") -> None:
-    tab_to(page, target)
+def press(page: Page, target: Locator, key: str = "Enter", *, backwards: bool = False) -> None:
+    tab_to(page, target, backwards=backwards)
     page.keyboard.press(key)
 
 
@@ -76,14 +80,16 @@ def choose_in_menu(page: Page, name: str, entry: str) -> None:
 
 def confirm_password(page: Page) -> None:
     page.wait_for_url(re.compile("/accounts/reauthenticate/"))
-    page.get_by_label("Password").focus()
+    tab_to(page, page.get_by_label("Password"))
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
 
 
-def test_the_whole_life_of_a_person_by_keyboard_alone(page: Page, site: str, complaints: list[str]) -> None:
+# --- By keyboard alone ----------------------------------------------------------------------------------------------
+
+
+def test_somebody_is_invited_by_keyboard_alone(page: Page, site: str, complaints: list[str]) -> None:
     page.goto(site + URL)
-    # Invited
     press(page, page.get_by_role("link", name="Add user"))
     page.wait_for_url(site + URL + "new/")
     tab_to(page, page.get_by_label("Email"))
@@ -96,34 +102,70 @@ def test_the_whole_life_of_a_person_by_keyboard_alone(page: Page, site: str, com
     expect(page.get_by_text("An invitation to nina@example.com is on its way.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="nina@example.com")).to_contain_text("Sales")
 
-    # A new role, for somebody in the list
+
+def test_a_file_of_people_is_invited_by_keyboard_alone(
+    page: Page, site: str, complaints: list[str], tmp_path: Path
+) -> None:
+    """From the list to the form, the file, its verdicts, the invitations and the result; one row is left out."""
+    file = tmp_path / "people.csv"
+    file.write_text("email,name,teams\nnina@example.com,Nina,Sales\nnoah@example.com,Noah,\npaula@example.com,Paula,\n")
     page.goto(site + URL)
-    box = page.get_by_role("checkbox", name="Choose Ann Active")
-    press(page, box, "Space")
+    press(page, page.get_by_role("link", name="Add user"))
+    page.wait_for_url(site + URL + "new/")
+    press(page, page.get_by_role("link", name="Add many from a file"))
+    page.wait_for_url(site + URL + "import/")
+    with page.expect_file_chooser() as chooser:
+        press(page, page.get_by_label("File"))
+    chooser.value.set_files(file)
+    press(page, page.get_by_role("button", name="Check the file"))
+    expect(page.get_by_role("row").filter(has_text="paula@example.com")).to_contain_text("Left out")
+    press(page, page.get_by_role("link", name=re.compile("Left out")))
+    expect(page.get_by_role("row")).to_have_count(2)
+    assert not User.objects.filter(name="Nina").exists()
+    press(page, page.get_by_role("button", name="Invite 2 people"))
+    expect(page.get_by_text("2 people were invited.")).to_be_visible()
+    with page.expect_download() as download:
+        press(page, page.get_by_role("link", name="Result (CSV)"))
+    assert len(download.value.path().read_text().splitlines()) == 4
+    press(page, page.get_by_role("link", name="See pending invitations"))
+    expect(page.get_by_role("row").filter(has_text="nina@example.com")).to_contain_text("Sales")
+
+
+def test_a_role_is_changed_by_keyboard_alone(page: Page, site: str, complaints: list[str]) -> None:
+    page.goto(site + URL)
+    press(page, page.get_by_role("checkbox", name="Choose Ann Active"), "Space")
     expect(page.get_by_text("1 chosen")).to_be_visible()
-    button = page.get_by_role("button", name="Change role…")
-    button.focus()
-    page.keyboard.press("Enter")
+    press(page, page.get_by_role("button", name="Change role…"), backwards=True)
     page.wait_for_url(re.compile("/steps/role/"))
-    tab_to(page, page.get_by_role("radio", name="Administrator"))
-    page.keyboard.press("Space")
+    press(page, page.get_by_role("radio", name="Administrator"), "Space")
     press(page, page.get_by_role("button", name="Change the role"))
     confirm_password(page)
     expect(page.get_by_text("1 person has a new role.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="Ann Active")).to_contain_text("Administrator")
 
-    # Removed and restored
+
+def test_somebody_is_removed_by_keyboard_alone(page: Page, site: str, complaints: list[str]) -> None:
+    page.goto(site + URL)
     choose_in_menu(page, "Bob Busy", "Remove…")
     page.wait_for_url(re.compile("/steps/remove/"))
     expect(page.get_by_text("Their usage stays: no number in Analytics changes.")).to_be_visible()
     press(page, page.get_by_role("button", name="Remove", exact=True))
+    confirm_password(page)
     expect(page.get_by_text("1 person was removed.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="Bob Busy")).to_have_count(0)
+    assert User.objects.get(name="Bob Busy").status == "deleted"
+
+
+def test_somebody_is_restored_by_keyboard_alone(page: Page, site: str, complaints: list[str]) -> None:
+    page.goto(site + URL)
     press(page, page.get_by_role("link", name=re.compile("Recently deleted")))
     page.wait_for_url(re.compile("tab=deleted"))
-    choose_in_menu(page, "Bob Busy", "Restore")
+    choose_in_menu(page, "Rita Removed", "Restore")
     expect(page.get_by_text("1 person was restored.")).to_be_visible()
-    assert User.objects.get(name="Bob Busy").status == "active"
+    assert User.objects.get(name="Rita Removed").status == "active"
+
+
+# --- With the mouse, and without JavaScript -------------------------------------------------------------------------
 
 
 def test_typing_narrows_the_list_and_the_address_follows(page: Page, site: str, complaints: list[str]) -> None:
@@ -208,26 +250,96 @@ def test_an_invitation_is_accepted_on_its_page(browser: Any, site: str, complain
     visitor.close()
 
 
+# --- What tools say -------------------------------------------------------------------------------------------------
+
+
+def pages(boss: User) -> dict[str, str]:
+    """Every page of User management, Teams and the audit log, in every state that looks different, by what it shows."""
+    ann, rita = (User.objects.get(name=name) for name in ("Ann Active", "Rita Removed"))
+    paula = User.objects.get(email="paula@example.com")
+    fold(event(1, now=timezone.now(), email=ann.email, assistant="Pitch"), now=timezone.now())
+    audit.record(boss, Action.EDITED, person=ann, before={"name": "Anna"}, after={"name": "Ann Active"})
+    sales = ann.memberships.get().team
+    archived = team("Archived", archived_at=timezone.now(), color=TeamColor.values[0])
+    rows: list[Any] = [
+        {"line": 2, "said": {"email": "new@example.com", "role": "user", "teams": "Sales"}, "wrong": ""},
+        {"line": 3, "said": {"email": "not an address"}, "wrong": "This is not an email address."},
+    ]
+    checked, confirmed = (bulk_add.store(boss, "people.csv", rows, timezone.now(), create_teams=False) for _ in "12")
+    bulk_add.confirm(boss, confirmed.pk, timezone.now())
+    steps = {f"step {step}": f"{URL}steps/{step}/?person={ann.pk}" for step in ("role", "team", "deactivate", "remove")}
+    steps["step restore"] = f"{URL}steps/restore/?person={rita.pk}"
+    steps |= {f"step {step}": f"{URL}steps/{step}/?person={paula.pk}" for step in ("resend", "revoke")}
+    return steps | {
+        "people": URL,
+        "pending": f"{URL}?tab=pending",
+        "removed": f"{URL}?tab=deleted",
+        "nobody": f"{URL}?q=nobody",
+        "a bad filter": f"{URL}?role=owner&joined_from=x",
+        "adding": f"{URL}new/",
+        "editing": f"{URL}{ann.pk}/edit/",
+        "handing over a file": f"{URL}import/",
+        "verdicts": f"{URL}import/{checked.pk}/",
+        "result": f"{URL}import/{confirmed.pk}/",
+        "a person": f"{URL}{ann.pk}/",
+        "oneself": f"{URL}{boss.pk}/",
+        "a pending person": f"{URL}{paula.pk}/",
+        "a removed person": f"{URL}{rita.pk}/",
+        "teams": "/admin/teams/",
+        "a new team": "/admin/teams/new/",
+        "a team": f"/admin/teams/{sales.pk}/?find=bob",
+        "an archived team": f"/admin/teams/{archived.pk}/",
+        "editing a team": f"/admin/teams/{sales.pk}/edit/",
+        "the log": "/admin/audit/",
+        "nothing in the log": "/admin/audit/?actor=nobody",
+        "a bad filter of the log": "/admin/audit/?since=x",
+        "an invitation": f"/invitation/{token_of(paula)}/",
+        "an invitation that is over": "/invitation/over/",
+    }
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page: Page, site: str, scheme: Any) -> None:
+def test_axe_finds_nothing(page: Page, site: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    found = {}
+    for name, path in pages(User.objects.get(name="Boss")).items():
+        answer = page.goto(site + path)
+        assert answer is not None
+        assert answer.status in (200, 410), name
+        found[name] = axe(page)
+    assert {name: rules for name, rules in found.items() if rules} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_something_was_refused(page: Page, site: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(f"{site}{URL}new/")
+    page.get_by_label("Email").fill("paula@example.com")
+    page.get_by_role("button", name="Send invitation").click()
+    refused = [axe(page)]
     ann = User.objects.get(name="Ann Active")
-    token = token_of(User.objects.get(email="paula@example.com"))
-    for path in (
-        URL,
-        f"{URL}?tab=pending",
-        f"{URL}?tab=deleted",
-        f"{URL}?q=nobody",
-        f"{URL}new/",
-        f"{URL}{ann.pk}/edit/",
-        f"{URL}steps/role/?person={ann.pk}",
-        f"{URL}steps/remove/?person={ann.pk}",
-        f"/invitation/{token}/",
-        "/invitation/over/",
-    ):
-        page.goto(site + path)
-        found = Axe().run(page).response["violations"]
-        assert [(path, rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    page.goto(f"{site}{URL}{ann.pk}/edit/")
+    User.objects.filter(pk=ann.pk).update(name="Ann Other", updated_at=timezone.now())
+    page.get_by_label("Name").fill("Ann Mine")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Name")).to_have_value("Ann Other")
+    refused.append(axe(page))
+    page.goto(f"{site}{URL}import/")
+    page.get_by_role("button", name="Check the file").click()
+    refused.append(axe(page))
+    page.goto(f"{site}/admin/teams/new/")
+    page.get_by_role("button", name="Create team").click()
+    refused.append(axe(page))
+    page.goto(f"{site}{URL}steps/role/?person={ann.pk}")
+    page.get_by_role("radio", name="Administrator").check()
+    page.get_by_role("button", name="Change the role").click()
+    page.wait_for_url(re.compile("/accounts/reauthenticate/"))
+    refused.append(axe(page))
+    assert refused == [[], [], [], [], []]
+
+
+def axe(page: Page) -> list[Any]:
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in Axe().run(page).response["violations"]]
 
 
 def test_nothing_is_wider_than_a_phone(page: Page, site: str) -> None:
