@@ -10,7 +10,8 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -91,6 +92,12 @@ def test_an_address_below_a_path_and_with_a_slash_is_kept_whole(settings: Any) -
 # --- Understood by clients ----------------------------------------------------------------------------------------
 
 
+def in_a_loop(make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """In a thread of its own: where browser tests run too, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(make())).result()
+
+
 def test_litellms_proxy_makes_a_logger_of_the_configuration() -> None:
     import litellm
     from litellm.litellm_core_utils.logging_callback_manager import LoggingCallbackManager
@@ -103,7 +110,7 @@ def test_litellms_proxy_makes_a_logger_of_the_configuration() -> None:
         return LoggingCallbackManager._add_custom_callback_generic_api_str("panta")
 
     try:
-        logger = asyncio.run(make())
+        logger = in_a_loop(make)
     finally:
         litellm.callback_settings = {}
     assert logger.endpoint == f"{URL}/api/v1/litellm"
@@ -120,7 +127,7 @@ def test_litellms_sdk_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     async def make() -> Any:
         return GenericAPILogger()
 
-    logger = asyncio.run(make())
+    logger = in_a_loop(make)
     assert logger.endpoint == f"{URL}/api/v1/litellm"
     assert logger.headers["Authorization"] == f"Bearer {KEY}"
 
