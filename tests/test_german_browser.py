@@ -12,9 +12,12 @@ from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.analytics import workspace
+from tests.analytics.api.client import make_key
 from tests.analytics.test_page_browser import URL, place_of, wait_until_drawn
 from tests.cast import Actor
+from tests.tokenlimits.limits import limit
 from tests.usermgmt.people import deleted, invited, person
+from tokenlimits import alerts
 from usermgmt.models import User
 
 LONG = "Ann-Katrin Freifrau von Schönburg-Hohenlohe"
@@ -54,6 +57,9 @@ def pages() -> list[str]:
     invited("freiherr.von.schoenburg@example.com")
     deleted(LONG)
     team = somebody.memberships.get().team
+    made = limit(1_000, team=team)
+    alerts.tell_due(timezone.now())
+    key, _text = make_key(name="Unternehmenskommunikation, Produktionsumgebung")
     return [
         "/",
         URL,
@@ -71,6 +77,15 @@ def pages() -> list[str]:
         "/admin/audit/",
         "/profile/",
         "/profile/security/",
+        "/admin/limits/",
+        "/admin/limits/new/",
+        "/admin/limits/alerts/",
+        f"/admin/limits/{made.pk}/edit/",
+        f"/admin/limits/{made.pk}/remove/",
+        "/admin/integrations/",
+        "/admin/integrations/keys/new/",
+        f"/admin/integrations/keys/{key.pk}/",
+        "/api/docs/",
     ]
 
 

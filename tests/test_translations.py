@@ -34,6 +34,15 @@ def test_german_is_offered() -> None:
 
 
 @in_each_language
+def test_every_marked_text_is_in_the_catalogue_and_no_other(language: str) -> None:
+    """What is missing is brought in by `make messages`."""
+    there = {Text(message.context, message.id, message.plural) for message in messages(language)}
+    marked = marked_texts.of_the_project()
+    assert {text: place for text, place in marked.items() if text not in there} == {}
+    assert there - marked.keys() == set()
+
+
+@in_each_language
 def test_every_text_is_translated_by_a_person(language: str) -> None:
     gaps = [f"line {message.line}: {message.id}" for message in messages(language) if not message.is_translated]
     assert gaps == []

@@ -46,7 +46,7 @@ def test_a_limit_that_was_changed(ada: User) -> None:
     assert words("de") == (
         "Token-Limit geändert",
         "Jede Person, je Monat",
-        [("Tokens", "1.000.000", "2.500.000"), ("Sobald es erreicht ist", "Sperren", "Warnen")],
+        [("Tokens", "1.000.000", "2.500.000"), ("Bei Erreichen", "Sperren", "Warnen")],
     )
 
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from analytics.metrics import spending
 from analytics.rollups import state
+from analytics.templatetags.figures import exact
 from tokenlimits import actions, labels, meter, replay
 from tokenlimits.forms import LimitForm, OverrideForm, RulesForm
 from tokenlimits.meter import Reading
@@ -100,7 +101,7 @@ def _edit_refused(
 def _fresh(limit: TokenLimit) -> RulesForm:
     return RulesForm(
         initial={
-            "tokens": f"{limit.tokens:,}",
+            "tokens": exact(limit.tokens),
             "enforcement": limit.enforcement,
             "thresholds": ", ".join(map(str, limit.thresholds)),
             "version": actions.version(limit),

@@ -206,6 +206,17 @@ def test_a_limit_is_edited(administrator: Actor) -> None:
     assert (made.tokens, made.enforcement) == (2_000_000, "soft")
 
 
+def test_numbers_are_filled_in_and_read_as_german_writes_them(administrator: Actor) -> None:
+    made = limit(2_500_000)
+    german = {"Accept-Language": "de"}
+    page = administrator.get(f"{TAB}{made.pk}/edit/", headers=german)
+    said = {name: stays(page, name) for name in ("tokens", "enforcement", "thresholds", "version")}
+    assert said["tokens"] == "2.500.000"
+    assert goes_back(administrator.post(f"{TAB}{made.pk}/edit/", said | {"thresholds": "80"}, headers=german))
+    made.refresh_from_db()
+    assert (made.tokens, made.thresholds) == (2_500_000, [80])
+
+
 def test_the_effect_of_an_edit_is_that_of_the_new_rules(administrator: Actor) -> None:
     made = limit(1000)
     use(100)
