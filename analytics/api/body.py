@@ -1,4 +1,4 @@
-"""A request's body, read from the socket within limits: bytes on the wire, bytes unpacked.
+"""A request's body, read from the socket within limits: bytes on the wire, bytes unpacked, time without a byte.
 
 Django is not asked: it takes a body without Content-Length, as chunked requests have, for empty, and would hold the
 packed body beside the unpacked one.
@@ -6,8 +6,10 @@ packed body beside the unpacked one.
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO, Any
@@ -15,9 +17,12 @@ from typing import IO, Any
 from django.http import HttpRequest
 from gunicorn.http.errors import ParseException
 
-from analytics.api.problems import Problem
+from analytics.api.problems import Problem, busy
 
 MIB = 1 << 20
+STALL_S = 10.0  # without a byte: a sender that is gone without a word would hold its place for ever
+SKIP_S = 2.0
+RETRY_AFTER_S = 1
 _PIECE = 64 << 10
 _GZIP = zlib.MAX_WBITS | 16
 # Real bodies shrink to a tenth or a thirtieth; what unpacks to hundreds of times its size was made to hurt.
@@ -34,20 +39,47 @@ class Limits:
 
 
 def read(request: HttpRequest, limits: Limits) -> bytes:
-    """The unpacked body. Raises Problem: 413 too large, 415 unknown encoding, 400 broken."""
+    """The unpacked body. Raises Problem: 413 too large, 415 unknown encoding, 400 broken, 503 where no more comes."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     pieces = _wire(request, limits.wire)
-    match encoding:
-        case "" | "identity":
-            return b"".join(pieces)
-        case "gzip" | "x-gzip":
-            return _unpacked(pieces, limits.unpacked)
-        case _:
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"Content-Encoding {encoding[:40]!r} is not understood; send gzip or none.",
-                headers={"Accept-Encoding": "gzip"},
-            )
+    with _patience(request, STALL_S):
+        match encoding:
+            case "" | "identity":
+                return b"".join(pieces)
+            case "gzip" | "x-gzip":
+                return _unpacked(pieces, limits.unpacked)
+            case _:
+                raise Problem(
+                    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                    f"Content-Encoding {encoding[:40]!r} is not understood; send gzip or none.",
+                    headers={"Accept-Encoding": "gzip"},
+                )
+
+
+def skip(request: HttpRequest, limits: Limits) -> None:
+    """Lets the body pass, for a moment and within limits. A sender that is refused before it has sent all would find
+    a broken line, and not the answer.
+    """
+    give_up = time.monotonic() + SKIP_S
+    with _patience(request, SKIP_S), suppress(Problem):  # the answer is another one already
+        for _piece_of_it in _wire(request, limits.wire):
+            if time.monotonic() > give_up:
+                return
+
+
+@contextmanager
+def _patience(request: HttpRequest, seconds: float) -> Iterator[None]:
+    """How long to wait for a byte. Without gunicorn, as in tests, for ever."""
+    line = request.META.get("gunicorn.socket")
+    if line is None:
+        yield
+        return
+    before = line.gettimeout()
+    line.settimeout(seconds)
+    try:
+        yield
+    finally:
+        line.settimeout(before)
 
 
 def _wire(request: HttpRequest, limit: int) -> Iterator[bytes]:
@@ -80,6 +112,8 @@ def _declared_length(environ: Mapping[str, Any]) -> int | None:
 def _piece(stream: IO[bytes], size: int) -> bytes:
     try:
         return stream.read(size)
+    except TimeoutError as error:
+        raise busy("The body did not come to its end; send it again.", RETRY_AFTER_S) from error
     except (OSError, ParseException) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.") from error
 

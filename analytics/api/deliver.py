@@ -76,7 +76,7 @@ def take(
 ) -> list[Verdict]:
     """A verdict for each event of the body, in order. Raises Problem."""
     key: ValidKey = request.auth  # type: ignore[attr-defined]
-    with gate.place():
+    with gate.place(request, limits):
         unpacked = body.read(request, limits)
         now = dt.datetime.now(dt.UTC)
         try:

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
+from django.http import HttpRequest
 
+from analytics.api import body
+from analytics.api.body import Limits
 from analytics.api.problems import busy
 
 RETRY_AFTER_S = 1
@@ -16,9 +19,10 @@ _places = threading.BoundedSemaphore(settings.INGEST_CONCURRENCY)
 
 
 @contextmanager
-def place() -> Iterator[None]:
+def place(request: HttpRequest, limits: Limits) -> Iterator[None]:
     """Holds one of INGEST_CONCURRENCY places. Raises Problem 503 where none is free: waiting would cost a thread."""
     if not _places.acquire(blocking=False):
+        body.skip(request, limits)
         raise busy("Too many deliveries at once; send this one again in a moment.", RETRY_AFTER_S)
     try:
         yield

@@ -7,10 +7,12 @@ The conflict is found by the primary key (user_id, occurred_at, event_key) of th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
+from psycopg import Copy
 from psycopg.errors import CheckViolation
 
 from analytics.ingest import partitions
@@ -124,7 +126,7 @@ def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byt
     noted, said = _noted(delivery)
     with transaction.atomic(), connection.cursor() as cursor:
         _begin()
-        with cursor.copy(f"{_COPY} (FORMAT BINARY)") as copy:
+        with _copying(cursor, f"{_COPY} (FORMAT BINARY)") as copy:
             copy.set_types(_TYPES)
             for row in rows:
                 copy.write_row(row)
@@ -148,10 +150,17 @@ def store_block(block: bytes) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         _begin()
-        with cursor.copy(_COPY) as copy:
+        with _copying(cursor, _COPY) as copy:
             copy.write(block)
         cursor.execute(f"{_store(_COPIED)} SELECT count(*) FROM stored")
         return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def _copying(cursor: Any, sql: str) -> Iterator[Copy]:
+    """A COPY whose errors are Django's, as those of every other statement are: by them a full disk is told as 503."""
+    with connection.wrap_database_errors, cursor.copy(sql) as copy:
+        yield copy
 
 
 def _begin() -> None:

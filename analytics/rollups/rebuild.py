@@ -23,11 +23,10 @@ Differences = dict[str, int]  # table → rows that were wrong, missing or too m
 SLICE = dt.timedelta(days=31)  # of raw events at a time: bounds the temporary table
 MARGIN = dt.timedelta(days=1)
 
-_OUTBOX = (
-    "0 AS id, user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
-    "input_tokens, output_tokens, usage_known, model, (occurred_at AT TIME ZONE %(zone)s)::date AS day"
-)
-_RAW = f"SELECT {_OUTBOX} FROM usage_event WHERE occurred_at >= %(start)s AND occurred_at < %(end)s"
+_RAW = f"""
+    SELECT {fold.EVENT}, (occurred_at AT TIME ZONE %(zone)s)::date
+    FROM usage_event WHERE occurred_at >= %(start)s AND occurred_at < %(end)s
+"""
 
 _TOTAL = f"""
     SELECT * FROM ({TOTAL.select("fold_event")}) sums JOIN (

@@ -112,7 +112,7 @@ def sums(events: Iterable[Event], key: Callable[[Event], Row]) -> Table:
 # --- Rollups ------------------------------------------------------------------------------------------------------
 
 
-def rollups(sent: Iterable[Event], zone: ZoneInfo) -> dict[str, Table]:
+def rollups(sent: Iterable[Event], zone: ZoneInfo, recent_since: dt.date = RECENT_SINCE) -> dict[str, Table]:
     """Every rollup table whole: table → key columns → value columns, in the order of `tables.COLUMNS`."""
     events = distinct(sent)
     to_assistants = [e for e in events if e.kind == ASSISTANT]
@@ -130,7 +130,7 @@ def rollups(sent: Iterable[Event], zone: ZoneInfo) -> dict[str, Table]:
         "monthly_workflow": sums(runs, lambda e: (e.month(zone), e.workflow_id)),
         "active_transition": _transitions(events, zone),
         "person_activity": _person_activity(events, zone),
-        "person_recent": _person_recent(events, zone),
+        "person_recent": _person_recent(events, zone, recent_since),
     }
 
 
@@ -169,8 +169,8 @@ def _person_activity(events: list[Event], zone: ZoneInfo) -> Table:
     }
 
 
-def _person_recent(events: list[Event], zone: ZoneInfo) -> Table:
-    recent = grouped((e for e in events if e.user_id != 0 and e.day(zone) >= RECENT_SINCE), lambda e: (e.user_id,))
+def _person_recent(events: list[Event], zone: ZoneInfo, since: dt.date) -> Table:
+    recent = grouped((e for e in events if e.user_id != 0 and e.day(zone) >= since), lambda e: (e.user_id,))
     return {
         k: (sum(e.requests for e in group), sum(e.input_tokens + e.output_tokens for e in group))
         for k, group in recent.items()

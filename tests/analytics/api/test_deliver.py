@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.http import HttpRequest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -21,6 +22,7 @@ from analytics.models import ApiKey, Delivery, PendingEvent, RejectedEvent, Scop
 from analytics.rollups.fold import fold_pending
 from tests.analytics.api.client import Program, make_key, told
 from tests.analytics.ingest.drafts import fields
+from tests.analytics.streams import examples
 from tests.cast import NOW, Actor, create_administrator
 from usermgmt.models import User
 
@@ -235,7 +237,7 @@ def test_beyond_the_places_deliveries_are_asked_to_come_again(program: Program) 
 
     with ExitStack() as taken:
         for _ in range(settings.INGEST_CONCURRENCY):
-            taken.enter_context(gate.place())
+            taken.enter_context(gate.place(HttpRequest(), deliver.EVENT_LIMITS))
         response = program.deliver(EVENTS, [fields()])
         assert refused(response) == 503
         assert response["Retry-After"] == "1"
@@ -263,6 +265,7 @@ ODD = st.dictionaries(
 class TestAnyBody(TestCase):
     """What is accepted can be read back, whatever was sent."""
 
+    @examples(100)
     @given(st.lists(ODD.map(lambda odd: fields() | odd) | JSON, max_size=4))
     def test_every_accepted_event_is_there(self, batch: list[Any]) -> None:
         response = Program(make_key(Scope.INGEST)[1]).deliver(EVENTS, batch)

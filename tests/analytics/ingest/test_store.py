@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import DataError, IntegrityError, connection
 
 from analytics.ingest.draft import event_key
-from analytics.ingest.store import EventRow, store_rows
+from analytics.ingest.store import FEW, EventRow, store_rows
 from analytics.models import Kind, PendingEvent, Status, UsageEvent
 from analytics.models.events import MAX_TOKENS
 from tests.analytics.ingest.drafts import AN_HOUR_AGO
@@ -105,6 +105,13 @@ def test_a_key_that_stands_twice_in_a_batch_is_stored_once() -> None:
 def test_the_database_refuses_what_the_door_refuses(given: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError):
         store_rows([row("good"), row("bad", **given)])
+
+
+@pytest.mark.parametrize("size", [1, FEW + 1])
+def test_what_the_database_says_of_a_batch_is_an_error_of_djangos_however_it_travels(size: int) -> None:
+    """A lost connection or a full disk must look alike in COPY and INSERT: one is answered 503, anything else 500."""
+    with pytest.raises(DataError):
+        store_rows([row(str(number), source="s" * 41) for number in range(size)])
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(transactional_db: None) -> None:
