@@ -55,9 +55,11 @@ export OTEL_EXPORTER_OTLP_ENDPOINT="PANEL_URL"
 export OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20PANEL_KEY"
 """
 
+# Tried on a clean machine: the instrumentation fits only some releases of util-genai, and needs httpx, which it does
+# not bring along. Where it cannot be loaded, nothing is instrumented and nothing is said.
 OTEL_PYTHON_START = """
-pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http \\
-    opentelemetry-instrumentation-openai-v2
+pip install opentelemetry-distro opentelemetry-exporter-otlp-proto-http httpx \\
+    opentelemetry-instrumentation-openai-v2==2.4b0 opentelemetry-util-genai==1.1b0
 opentelemetry-instrument python app.py
 """
 
