@@ -24,6 +24,7 @@ STALL_S = 10.0  # without a byte: a sender that is gone without a word would hol
 SKIP_S = 2.0
 RETRY_AFTER_S = 1
 _PIECE = 64 << 10
+_PACKED_PIECE = 8 << 10  # a bomb shows with its first piece: the smaller that is, the less it has unpacked to
 _GZIP = zlib.MAX_WBITS | 16
 # Real bodies shrink to a tenth or a thirtieth; what unpacks to hundreds of times its size was made to hurt.
 _MAX_RATIO = 200
@@ -41,13 +42,12 @@ class Limits:
 def read(request: HttpRequest, limits: Limits) -> bytes:
     """The unpacked body. Raises Problem: 413 too large, 415 unknown encoding, 400 broken, 503 where no more comes."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    pieces = _wire(request, limits.wire)
     with _patience(request, STALL_S):
         match encoding:
             case "" | "identity":
-                return b"".join(pieces)
+                return b"".join(_wire(request, limits.wire, _PIECE))
             case "gzip" | "x-gzip":
-                return _unpacked(pieces, limits.unpacked)
+                return _unpacked(_wire(request, limits.wire, _PACKED_PIECE), limits.unpacked)
             case _:
                 raise Problem(
                     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -62,7 +62,7 @@ def skip(request: HttpRequest, limits: Limits) -> None:
     """
     give_up = time.monotonic() + SKIP_S
     with _patience(request, SKIP_S), suppress(Problem):  # the answer is another one already
-        for _piece_of_it in _wire(request, limits.wire):
+        for _piece_of_it in _wire(request, limits.wire, _PIECE):
             if time.monotonic() > give_up:
                 return
 
@@ -82,15 +82,15 @@ def _patience(request: HttpRequest, seconds: float) -> Iterator[None]:
         line.settimeout(before)
 
 
-def _wire(request: HttpRequest, limit: int) -> Iterator[bytes]:
-    """The body as sent, piece by piece."""
+def _wire(request: HttpRequest, limit: int, most: int) -> Iterator[bytes]:
+    """The body as sent, in pieces of at most that many bytes."""
     stream: IO[bytes] = request.META["wsgi.input"]
     declared = _declared_length(request.META)
     if declared is not None and declared > limit:
         raise _too_large(limit)
     left = limit + 1 if declared is None else declared
     while left:
-        piece = _piece(stream, min(left, _PIECE))
+        piece = _piece(stream, min(left, most))
         if not piece:
             break
         left -= len(piece)
@@ -127,17 +127,25 @@ def _unpacked(pieces: Iterator[bytes], limit: int) -> bytes:
             raise Problem(HTTPStatus.BAD_REQUEST, "Bytes follow the end of the gzip body.")
         wire += len(piece)
         allowed = min(limit, max(_RATIO_FREE, wire * _MAX_RATIO))
-        try:
-            unpacked += unpacker.decompress(piece, allowed + 1 - len(unpacked))
-        except zlib.error as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not gzip: {error}.") from error
-        if len(unpacked) > allowed:
-            raise _too_large(limit)
+        for step in _steps(unpacker, piece):
+            unpacked += step
+            if len(unpacked) > allowed:
+                raise _too_large(limit)
     if not unpacker.eof:
         raise Problem(HTTPStatus.BAD_REQUEST, "The gzip body ended early.")
     if unpacker.unused_data:
         raise Problem(HTTPStatus.BAD_REQUEST, "Bytes follow the end of the gzip body.")
     return bytes(unpacked)
+
+
+def _steps(unpacker: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    """What a piece unpacks to, little by little: in one go a bomb would be in memory twice before it is measured."""
+    try:
+        while step := unpacker.decompress(piece, _PIECE):
+            piece = unpacker.unconsumed_tail
+            yield step
+    except zlib.error as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not gzip: {error}.") from error
 
 
 def _too_large(limit: int) -> Problem:

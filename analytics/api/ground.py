@@ -72,6 +72,7 @@ api = Api(
         "tags": [
             {"name": "Usage comes in", "description": "Three doors for events, all idempotent."},
             {"name": "Numbers", "description": "What the Analytics tab shows."},
+            {"name": "Limits", "description": "May this request run? The platform asks before it does."},
             {"name": "Operations", "description": "For whoever runs the panel."},
         ]
     },

@@ -35,9 +35,20 @@ Instant = Annotated[dt.datetime, Meta(tz=True)]
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Why one event cannot be counted. Its neighbours are."""
+    """Why one event cannot be counted. Its neighbours are.
+
+    A reason may quote the event. It is stored and sent back, so whatever is quoted, it is printable and of bounded
+    length: else one bad event would take its whole batch with it.
+    """
 
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", _printable(self.reason))
+
+
+def _printable(text: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", text)[:MAX_REASON]
 
 
 class EventDraft(msgspec.Struct, kw_only=True, gc=False):
@@ -146,7 +157,7 @@ def _is_email(text: str) -> bool:
 
 
 def reason(error: Exception, fields: Mapping[str, Any] | None = None) -> str:
-    """What the decoder said, field first; it may quote the event, so only printable text of bounded length."""
+    """What the decoder said, field first. It may quote the event: only printable text of bounded length."""
     if isinstance(error, RecursionError):
         return "the event is nested too deeply"
     if isinstance(error, UnicodeError):
@@ -155,7 +166,7 @@ def reason(error: Exception, fields: Mapping[str, Any] | None = None) -> str:
         return f"{name} contains control characters"
     text, _, path = str(error).partition(" - at `$.")
     said = f"{path.rstrip('`')}: {text}" if path else text
-    return _FORBIDDEN.sub("\ufffd", said)[:MAX_REASON]
+    return _printable(said)
 
 
 def event_key(source: str, event_id: str) -> bytes:

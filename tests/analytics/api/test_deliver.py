@@ -83,6 +83,13 @@ def test_gzip_is_unpacked(program: Program) -> None:
     assert statuses(program.deliver(EVENTS, packed, Content_Encoding="gzip")) == ["accepted"]
 
 
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 1_000_000])
+def test_gzip_is_unpacked_whole_whatever_its_size(program: Program, size: int) -> None:
+    """Sizes around those of the steps in which it is unpacked."""
+    body = json.dumps([fields()]).encode()
+    assert statuses(program.deliver(EVENTS, gzip.compress(body.ljust(size)), Content_Encoding="gzip")) == ["accepted"]
+
+
 @pytest.mark.parametrize("kind", ["application/x-ndjson", "text/plain", "application/octet-stream", ""])
 def test_the_body_is_recognised_by_itself_not_by_its_label(program: Program, kind: str) -> None:
     lines = b"\n".join(json.dumps(fields(event_id=str(n))).encode() for n in range(2))
@@ -267,6 +274,7 @@ class TestAnyBody(TestCase):
 
     @examples(100)
     @given(st.lists(ODD.map(lambda odd: fields() | odd) | JSON, max_size=4))
+    @examples(60)
     def test_every_accepted_event_is_there(self, batch: list[Any]) -> None:
         response = Program(make_key(Scope.INGEST)[1]).deliver(EVENTS, batch)
         assert response.status_code in (200, 422)

@@ -190,6 +190,14 @@ def test_a_rejected_span_is_a_partial_success(program: Program) -> None:
     assert UsageEvent.objects.count() == EXPECTED["otel_js_json"]["wire"]["events"] - 1
 
 
+def test_a_span_whose_id_cannot_be_stored_is_rejected_alone(program: Program) -> None:
+    body = OTLP_JSON.replace(b"d88d35d839dbbb03", b"d88d35\\u0000\\ud800")
+    partial = json.loads(send(program, TRACES, body, JSON).content)["partialSuccess"]
+    assert partial["rejectedSpans"] == "1"
+    assert "span d88d35\ufffd\ufffd" in partial["errorMessage"]
+    assert UsageEvent.objects.count() == EXPECTED["otel_js_json"]["wire"]["events"] - 1
+
+
 def test_a_partial_success_speaks_protobuf_to_whom_does(program: Program) -> None:
     message = ExportTraceServiceRequest.FromString(OTLP_PROTOBUF)
     for span in message.resource_spans[0].scope_spans[0].spans:

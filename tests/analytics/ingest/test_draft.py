@@ -8,6 +8,7 @@ import pytest
 
 from analytics.ingest.draft import FIELDS, EventDraft, Rejected, draft, event_key
 from analytics.models.events import Kind, Status
+from analytics.models.keys import MAX_REASON
 from tests.analytics.ingest.drafts import checked, fields, good, reason
 from tests.cast import NOW
 
@@ -197,6 +198,12 @@ def test_a_reason_can_be_sent_back_whatever_it_quotes(field: str) -> None:
     said = reason(**{field: "\ud800\x00" + "x" * 100_000})
     assert said.encode("utf-8").isascii() or said.isprintable()
     assert len(said) < 500
+
+
+def test_no_reason_can_cost_a_whole_batch() -> None:
+    said = Rejected("event \x00 \ud800 " + "x" * 1_000).reason
+    assert said.startswith("event \ufffd \ufffd xxx")
+    assert len(said) == MAX_REASON
 
 
 # --- From files ---------------------------------------------------------------------------------------------------

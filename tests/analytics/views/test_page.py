@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import json
 from typing import Any
 
@@ -102,6 +104,18 @@ def test_changes_are_words_and_say_what_they_are_of(administrator: Actor) -> Non
 def test_nothing_at_all_is_no_change(administrator: Actor) -> None:
     html = page(administrator)
     assert {text(change, ".kpi__move") for change in html.select(".kpi__change")} == {"no change"}
+
+
+def test_three_trillion_tokens_come_through_page_chart_and_csv(administrator: Actor) -> None:
+    workspace.fold(*(event(1, tokens=1_500_000_000, team="Legal", assistant="Contracts") for _ in range(2_000)))
+    html = page(administrator)
+    tokens = one(html.select(".kpi")[1], ".kpi__value data")
+    assert (text(tokens), tokens["title"], tokens["value"]) == ("3.0 T", "3,000,000,000,000", "3000000000000")
+    assert figure(html, "teams")["data"][0]["values"] == [3 * 10**12]
+    assert table(html, "teams") == [["Legal", "3,000,000,000,000", "100 %"], ["All", "3,000,000,000,000", ""]]
+    exported: Any = administrator.get(f"{URL}export/usage/")
+    (line,) = csv.DictReader(io.StringIO(b"".join(exported.streaming_content).decode("utf-8-sig")))
+    assert line["total_tokens"] == "3000000000000"
 
 
 def test_every_chart_has_its_figure_and_the_same_numbers_as_a_table(administrator: Actor) -> None:
