@@ -14,14 +14,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _MEMORY = "/dev/shm"  # noqa: S108  # of the machine: files there never wait for a disk
+_PREFIX, _OWNER = "panta-metrics-", "server"
 _FILE = re.compile(r"(?P<kind>counter|histogram|summary)_(?P<process>\d+|gone)\.db")
 _ROOM = 1 << 20  # bytes; several hundred pairs of route and status
 _PATIENCE_S = 1.0
+_held: list[IO[str]] = []
 
 
 def folder() -> Path | None:
@@ -36,10 +39,21 @@ def make() -> Path | None:
         Path(given).mkdir(mode=0o700, parents=True, exist_ok=True)
         _empty(Path(given))
         return None
-    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    made = Path(tempfile.mkdtemp(prefix="panta-metrics-", dir=parent))
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else tempfile.gettempdir()
+    _remove_orphans(Path(parent))
+    made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    _held.append((made / _OWNER).open("w"))
+    fcntl.flock(_held[-1], fcntl.LOCK_EX)  # until the last process of this server ends, however it does
     os.environ[VARIABLE] = str(made)
     return made
+
+
+def _remove_orphans(parent: Path) -> None:
+    """Folders of servers that were killed before they could remove them."""
+    for owner in parent.glob(f"{_PREFIX}*/{_OWNER}"):
+        with suppress(OSError), owner.open("r+") as file:  # somebody's who is alive, or another user's
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(owner.parent)
 
 
 def _empty(path: Path) -> None:
@@ -55,16 +69,17 @@ def remove(made: Path) -> None:
 def reserve(process: int) -> None:
     """Takes the room for a worker's file now: memory that is mapped to a full disk kills whoever touches it.
 
-    Where there is none, this process counts for itself alone.
+    Where there is none, or no folder any more, this process counts for itself alone.
     """
-    path = folder()
-    if path is None or not hasattr(os, "posix_fallocate"):
+    if VARIABLE not in os.environ:
         return
+    path = Path(os.environ[VARIABLE]) / f"histogram_{process}.db"
     try:
-        with (path / f"histogram_{process}.db").open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, _ROOM)
+        with path.open("ab") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, _ROOM)
     except OSError:
-        (path / f"histogram_{process}.db").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         _count_alone()
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -237,9 +242,58 @@ def test_a_new_server_begins_at_zero_and_leaves_other_files_alone(key: str, tmp_
 def test_the_folder_that_was_made_goes_with_the_server(key: str) -> None:
     with webserver.serving() as server:
         spread(server, 1)
-        opened = [Path(file.path) for worker in server.workers() for file in worker.open_files()]
-        (folder,) = {path.parent for path in opened if path.name.startswith("histogram_")}
+        folder = folder_of(server)
     assert not folder.exists()
+
+
+def test_what_a_killed_server_leaves_the_next_one_removes(key: str) -> None:
+    with webserver.serving() as server:
+        left = folder_of(server)
+        with webserver.serving():
+            assert left.exists()  # somebody's who is alive
+        family = [server.process.pid, *(worker.pid for worker in server.workers())]
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait()
+        with webserver.serving():
+            assert not left.exists()
+
+
+def folder_of(server: WebServer) -> Path:
+    (folder,) = {
+        Path(file.path).parent for w in server.workers() for file in w.open_files() if file.path.endswith(".db")
+    }
+    return folder
+
+
+def test_requests_are_answered_although_the_folder_is_gone(key: str, tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    with webserver.serving(PROMETHEUS_MULTIPROC_DIR=str(folder)) as server:
+        shutil.rmtree(folder)
+        kill_all_workers(server)
+        spread(server, 2)
+
+
+NO_ROOM = """
+import os, resource
+from panta_admin import worker_files
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+made = worker_files.make()
+worker_files.reserve(os.getpid())
+worker_files.remove(made)
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+registry = CollectorRegistry()
+Histogram("seconds", "…", ("route",), registry=registry).labels("/").observe(1)
+print(worker_files.folder(), generate_latest(registry).decode())
+"""
+
+
+def test_where_there_is_no_room_a_process_counts_for_itself() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", NO_ROOM], cwd=webserver.PROJECT, check=True, capture_output=True, text=True
+    ).stdout
+    assert said.startswith("None")
+    assert 'seconds_count{route="/"} 1.0' in said
 
 
 def test_without_the_configuration_everything_works(key: str) -> None:

@@ -274,7 +274,6 @@ class TestAnyBody(TestCase):
 
     @examples(100)
     @given(st.lists(ODD.map(lambda odd: fields() | odd) | JSON, max_size=4))
-    @examples(60)
     def test_every_accepted_event_is_there(self, batch: list[Any]) -> None:
         response = Program(make_key(Scope.INGEST)[1]).deliver(EVENTS, batch)
         assert response.status_code in (200, 422)
