@@ -38,6 +38,7 @@ _USAGE = (
 )
 
 Path = tuple[str, ...]
+_NOBODY = "None"  # the payload's user is what Python prints of it
 
 
 def is_old(call: Call) -> bool:
@@ -54,7 +55,7 @@ def modern(call: Call) -> Call:
         model_group=_first(texts, "model_group"),
         request_tags=msgspec.Raw(json.dumps(texts.get(("tags",), [])).encode()),
         metadata=_metadata(texts, call.usage or ""),
-        model_parameters=Parameters(user=call.user),
+        model_parameters=Parameters(user=None if call.user == _NOBODY else call.user),
     )
 
 

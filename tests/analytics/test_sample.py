@@ -126,6 +126,7 @@ def _read_naively() -> list[Event]:
                 kind=(kind := {"assistant": ASSISTANT, "workflow": WORKFLOW}[row["kind"]]),
                 assistant_id=assistants[row["assistant"]] if kind == ASSISTANT else 0,
                 workflow_id=workflows[row["assistant"]] if kind == WORKFLOW else 0,
+                model=row["model"],
                 input_tokens=int(row["input_tokens"]),
                 output_tokens=int(row["output_tokens"]),
                 status={"success": oracle.SUCCESS, "error": oracle.ERROR, "cancelled": oracle.CANCELLED}[row["status"]],

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from analytics.models import UsageEvent
+from analytics.models import Delivery, UsageEvent
 
 FOLDER = Path(__file__).parent
 ARRIVE_SECONDS = 120  # importing these clients alone takes long on a busy machine
@@ -27,8 +27,8 @@ QUIET = {
 }
 
 
-def run(name: str, plan: dict[str, Any], events: int, **environment: str) -> None:
-    """Runs `name` with this plan until so many events have arrived, and lets it end."""
+def run(name: str, plan: dict[str, Any], has_arrived: Callable[[], bool], **environment: str) -> None:
+    """Runs `name` with this plan until all has arrived, and lets it end."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG")}
     process = subprocess.Popen(
         [sys.executable, str(FOLDER / name)],
@@ -42,20 +42,30 @@ def run(name: str, plan: dict[str, Any], events: int, **environment: str) -> Non
     try:
         process.stdin.write(json.dumps(plan) + "\n")
         process.stdin.flush()
-        arrived = _arrive(events, process)
+        arrived = _arrive(has_arrived, process)
     finally:
         said, _nothing = process.communicate(timeout=ARRIVE_SECONDS)  # closes its input, at which it ends
     assert arrived, said
     assert process.returncode == 0, said
 
 
-def _arrive(events: int, process: subprocess.Popen[str]) -> bool:
+def events(number: int) -> Callable[[], bool]:
+    """Whether so many are there."""
+    return lambda: UsageEvent.objects.count() >= number
+
+
+def duplicates(number: int) -> Callable[[], bool]:
+    """Whether so many came again, which they do after those that were new."""
+    return lambda: sum(Delivery.objects.values_list("duplicate", flat=True)) >= number
+
+
+def _arrive(has_arrived: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
     deadline = time.monotonic() + ARRIVE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if UsageEvent.objects.count() >= events:
+        if has_arrived():
             return True
         time.sleep(0.1)
-    return UsageEvent.objects.count() >= events
+    return has_arrived()
 
 
 def stored() -> Sequence[UsageEvent]:

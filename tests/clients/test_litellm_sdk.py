@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from analytics.models import Assistant, Delivery, Kind, Scope, Status, UsageEven
 from tests.analytics.api.client import make_key
 from tests.clients.model_server import ModelServer, model_server
 from tests.clients.panel import Panel, losing_answers, serving
-from tests.clients.program import run, stored
+from tests.clients.program import duplicates, events, run, stored
 from usermgmt.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +44,7 @@ def deliver(
     panel: Panel,
     models: ModelServer,
     calls: list[dict[str, Any]],
-    events: int,
+    has_arrived: Callable[[], bool],
     *,
     through: str | None = None,
     old_payload: bool = False,
@@ -62,23 +62,23 @@ def deliver(
         "old_payload": old_payload,
         "calls": calls,
     }
-    run("litellm_sdk.py", plan, events, DEFAULT_FLUSH_INTERVAL_SECONDS="1")
+    run("litellm_sdk.py", plan, has_arrived, DEFAULT_FLUSH_INTERVAL_SECONDS="1")
 
 
 @pytest.mark.parametrize("log_format", ["json_array", "ndjson", "single"])
 def test_every_call_counts_once_in_every_format(panel: Panel, models: ModelServer, log_format: str) -> None:
-    deliver(panel, models, CALLS, len(CALLS), log_format=log_format)
-    events = stored()
-    assert len(events) == models.calls == len(CALLS)
-    assert sum(event.input_tokens for event in events) == models.input_tokens == 3342
-    assert sum(event.output_tokens for event in events) == models.output_tokens == 1334
+    deliver(panel, models, CALLS, events(len(CALLS)), log_format=log_format, max_retries=3)
+    arrived = stored()
+    assert len(arrived) == models.calls == len(CALLS)
+    assert sum(event.input_tokens for event in arrived) == models.input_tokens == 3342
+    assert sum(event.output_tokens for event in arrived) == models.output_tokens == 1334
     names = dict(User.objects.values_list("pk", "external_id"))
-    assert [names.get(event.user_id) for event in events] == ["ada"] * 4 + ["bob", None]
-    assert [event.kind for event in events] == [Kind.ASSISTANT] * 4 + [Kind.WORKFLOW, Kind.CHAT]
-    assert [event.requests for event in events] == [1, 1, 1, 0, 1, 1]
-    assert [event.status for event in events] == [Status.SUCCESS] * 2 + [Status.ERROR] + [Status.SUCCESS] * 3
-    assert [event.usage_known for event in events] == [True, True, False, True, True, True]
-    assert (events[0].cached_tokens, events[0].reasoning_tokens) == (10, 4)
+    assert [names.get(event.user_id) for event in arrived] == ["ada"] * 4 + ["bob", None]
+    assert [event.kind for event in arrived] == [Kind.ASSISTANT] * 4 + [Kind.WORKFLOW, Kind.CHAT]
+    assert [event.requests for event in arrived] == [1, 1, 1, 0, 1, 1]
+    assert [event.status for event in arrived] == [Status.SUCCESS] * 2 + [Status.ERROR] + [Status.SUCCESS] * 3
+    assert [event.usage_known for event in arrived] == [True, True, False, True, True, True]
+    assert (arrived[0].cached_tokens, arrived[0].reasoning_tokens) == (10, 4)
     assert (Assistant.objects.get().name, Workflow.objects.get().name) == ("contract-review", "nightly")
 
 
@@ -92,7 +92,7 @@ def test_the_environment_alone_sets_it_up(panel: Panel, models: ModelServer) -> 
     run(
         "litellm_sdk.py",
         plan,
-        1,
+        events(1),
         DEFAULT_FLUSH_INTERVAL_SECONDS="1",
         GENERIC_LOGGER_ENDPOINT=f"{panel.address}/api/v1/litellm",
         GENERIC_LOGGER_HEADERS=f"Authorization=Bearer {panel.key}",
@@ -103,18 +103,18 @@ def test_the_environment_alone_sets_it_up(panel: Panel, models: ModelServer) -> 
 def test_the_old_payload_counts_too(panel: Panel, models: ModelServer) -> None:
     """It tells of calls that succeeded only, and its times are those of the sender's clock, here UTC."""
     answered = [call for call in CALLS if "fail" not in call["text"]]
-    deliver(panel, models, CALLS, len(answered), old_payload=True)
-    events = stored()
-    assert len(events) == len(answered)
-    assert sum(event.input_tokens for event in events) == models.input_tokens
-    assert sum(event.output_tokens for event in events) == models.output_tokens
+    deliver(panel, models, CALLS, events(len(answered)), old_payload=True)
+    arrived = stored()
+    assert len(arrived) == len(answered)
+    assert sum(event.input_tokens for event in arrived) == models.input_tokens
+    assert sum(event.output_tokens for event in arrived) == models.output_tokens
     names = dict(User.objects.values_list("pk", "external_id"))
-    assert [names.get(event.user_id) for event in events] == ["ada"] * 3 + ["bob", None]
+    assert [names.get(event.user_id) for event in arrived] == ["ada"] * 3 + ["bob", None]
 
 
 def test_a_retry_after_a_lost_answer_changes_nothing(panel: Panel, models: ModelServer) -> None:
     with losing_answers(panel) as line:
-        deliver(panel, models, CALLS, len(CALLS), through=line.address, max_retries=3, retry_delay=0.1)
-        assert line.answers == [200, 200]
+        deliver(panel, models, CALLS, duplicates(len(CALLS)), through=line.address, max_retries=3, retry_delay=0.1)
+        assert set(line.answers) == {200}
     assert UsageEvent.objects.count() == len(CALLS)
     assert sum(delivery.duplicate for delivery in Delivery.objects.all()) == len(CALLS)
