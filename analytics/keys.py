@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from analytics.models.keys import ApiKey, Scope
+from analytics.models.statements import prepared
 from usermgmt import audit
 from usermgmt.models import Action, User
 
@@ -93,7 +94,7 @@ def find(text: str) -> ValidKey | None:
     """
     if not _FORM.fullmatch(text):
         return None
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_FIND, [_hash(text)])
         found = cursor.fetchone()
     if found is None:

@@ -119,8 +119,9 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            "prepare_threshold": 5,  # only cursors of analytics.models.statements prepare at all
             **_options,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off -c plan_cache_mode=force_generic_plan",
         },
     }
 }

@@ -17,6 +17,7 @@ ground.api.add_router("", limits.router)
 handler500 = "panta_admin.outage.server_error"
 
 urlpatterns = [
+    *api.patterns(),  # first: trying every page before would take a good part of the time of a small delivery
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", home, name="home"),
@@ -27,5 +28,4 @@ urlpatterns = [
     path("", include("usermgmt.admin_urls")),
     path("", include("analytics.urls")),
     path("", include("tokenlimits.urls")),
-    *api.patterns(),
 ]

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
+from analytics.models.statements import prepared
 from analytics.rollups import state
 from tokenlimits.models import LimitOverride, Scope, TokenLimit
 from usermgmt.models import normalize_email
@@ -68,7 +69,10 @@ _FIND = f"""
         JOIN team ON team.id = membership.team_id AND team.deleted_at IS NULL
         WHERE %(team)s = ''
     ), found AS (
-        SELECT (SELECT id FROM somebody) AS person_id, (SELECT id FROM theirs) AS team_id
+        SELECT (SELECT id FROM somebody) AS person_id, (SELECT id FROM theirs) AS team_id, array(
+            SELECT period FROM token_limit JOIN somebody ON token_limit.person_id = somebody.id
+            WHERE removed_at IS NULL AND scope = 'person'
+        ) AS own_periods
     ), applying AS (
         SELECT token_limit.* FROM token_limit, found
         WHERE removed_at IS NULL AND (
@@ -76,10 +80,7 @@ _FIND = f"""
             OR scope = 'team' AND token_limit.team_id = found.team_id
             OR scope = 'person' AND token_limit.person_id = found.person_id
             OR scope = 'model' AND token_limit.model = %(model)s
-            OR scope = 'everybody' AND %(user)s <> '' AND NOT EXISTS (
-                SELECT FROM token_limit own WHERE own.removed_at IS NULL AND own.scope = 'person'
-                AND own.person_id = found.person_id AND own.period = token_limit.period
-            )
+            OR scope = 'everybody' AND %(user)s <> '' AND period <> ALL (own_periods)
         )
     )
     SELECT moment.time_zone, moment.today, moment.as_of,
@@ -90,12 +91,13 @@ _FIND = f"""
     LEFT JOIN limit_override higher
         ON higher.limit_id = applying.id AND higher.ended_at IS NULL AND higher.ends_on >= moment.today
 """
+# In the order of the model.
 _FIELDS = ("id", "scope", "team_id", "person_id", "model", "period", "tokens", "enforcement", "thresholds")
 
 
 def find(question: Question, now: dt.datetime) -> Found:
     """The limits that apply at `now`. One query."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _FIND,
             {
@@ -121,7 +123,7 @@ def find(question: Question, now: dt.datetime) -> Found:
 
 
 def _applying(row: tuple[Any, ...], person: str, team: str) -> Applying:
-    limit = TokenLimit(**dict(zip(_FIELDS, row, strict=False)))
+    limit = TokenLimit.from_db(DEFAULT_DB_ALIAS, _FIELDS, row[: len(_FIELDS)])
     *_fields, tokens, ends_on = row
     names = {Scope.WORKSPACE: "Workspace", Scope.EVERYBODY: "Every person", Scope.TEAM: team, Scope.PERSON: person}
     override = None if tokens is None else LimitOverride(limit_id=limit.pk, tokens=tokens, ends_on=ends_on)

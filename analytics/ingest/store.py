@@ -18,6 +18,7 @@ from psycopg.errors import CheckViolation
 from analytics.ingest import partitions
 from analytics.ingest.deliveries import Delivery
 from analytics.models.locks import Lock, hold_shared
+from analytics.models.statements import prepared, together
 
 
 class EventRow(NamedTuple):
@@ -101,10 +102,10 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
         return set()
     events, values = _listed(sorted(rows, key=lambda row: row[:3]))
     noted, said = _noted(delivery)
-    with connection.cursor() as cursor:
-        sql = f"{_LOCK}; {_store(events, noted)} {_NEW}"
-        cursor.execute(sql, {**values, **said, "rows": len(rows)})
-        cursor.nextset()
+    with prepared() as cursor:
+        with together():
+            cursor.execute(_LOCK)
+            cursor.execute(f"{_store(events, noted)} {_NEW}", {**values, **said, "rows": len(rows)})
         (keys,) = cursor.fetchone()
     return _new(rows, keys)
 
@@ -114,12 +115,19 @@ def _listed(rows: Sequence[EventRow]) -> tuple[str, dict[str, Any]]:
     if not rows:
         return f"SELECT {_ALL} FROM usage_event WHERE false", {}
     values = {
-        f"{name}_{number}": value.hex() if isinstance(value, bytes) else value
+        f"{name}_{number}": _as_parameter(value)
         for number, row in enumerate(rows)
         for name, value in zip(COLUMNS, row, strict=True)
     }
     lines = (", ".join(f"%({name}_{number})s" for name in COLUMNS) for number in range(len(rows)))
     return f"VALUES {', '.join(f'({line})' for line in lines)}", values
+
+
+def _as_parameter(value: Any) -> Any:
+    """Numbers as text, see `prepared`; the columns give each parameter its type."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if type(value) is int else value
 
 
 def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[bytes]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from analytics.metrics.figures import ModelFigures, PersonFigures
+from analytics.models.statements import prepared
 from analytics.periods import DayRange
 
 _MEASURES = ("requests", "failed_requests", "input_tokens", "output_tokens", "calls_without_usage")
@@ -85,7 +86,9 @@ def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
         )
         SELECT place, sum(tokens)::bigint FROM ({" UNION ALL ".join(parts)}) part GROUP BY place
     """
-    found: dict[int, int] = dict(_rows(sql, params))
+    with prepared() as cursor:
+        cursor.execute(sql, params)
+        found: dict[int, int] = dict(cursor.fetchall())
     return tuple(found.get(place, 0) for place in range(len(meters)))
 
 
