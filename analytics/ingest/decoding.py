@@ -235,12 +235,14 @@ _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN', re.DOTALL)
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )
+_SUSPECT = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity")
 _HALF = 6  # bytes of one escaped half
 _NUL = rb"\u0000"  # in a field of ours it is rejected as a control character, with its event alone
 
 
 def _mended(body: bytes) -> bytes:
-    return _TOKEN.sub(_mended_token, body)
+    """The body itself where there is nothing to mend, found out fast: a broken body may be long."""
+    return _TOKEN.sub(_mended_token, body) if _SUSPECT.search(body) else body
 
 
 def _mended_token(found: re.Match[bytes]) -> bytes:
