@@ -12,7 +12,7 @@ NODE_READY := node_modules/.installed
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po))
 
 .PHONY: help install catalogues messages run test lint types contracts migrations pytest format lock screenshots \
-	benchmark
+	benchmark chaos
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -65,6 +65,9 @@ screenshots: install ## The pictures in the README, taken from the demo workspac
 
 benchmark: install ## Compare with DuckDB and PostgreSQL on raw events (minutes)
 	$(BIN)/python -m tests.benchmarks
+
+chaos: install ## Let every fault happen for long; print what was lost, doubled or misplaced (minutes)
+	$(BIN)/python -m tests.chaos
 
 $(PYTHON_READY): requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or say PYTHON=/path/to/python." >&2; exit 1; }

@@ -1,5 +1,6 @@
-"""F7: ten times as many clients as usual, and clients who stop in the middle. Memory stays bounded, who finds no place is
-told when to come again, pages are served, and the backlog drains.
+"""F7: ten times as many clients as usual, and clients who stop in the middle.
+
+Memory stays bounded, who finds no place is told when to come again, pages are served, and the backlog drains.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Ledger:
 
 
 class Clients:
-    """Some at once, each with a line of its own, while their block lasts; then every batch has its answer, or its time."""
+    """Some at once, each with a line of its own, while the block lasts; then each batch has its answer or its time."""
 
     def __init__(self, port: int, key: str, number: int, ledger: Ledger) -> None:
         self.ledger = ledger

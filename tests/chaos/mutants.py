@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -30,10 +31,14 @@ class Mutants(AppConfig):
             MUTANTS[name]()
 
 
+def _opened(module: str) -> Any:
+    """The module, for whoever changes it behind everybody's back."""
+    return import_module(module)
+
+
 def _acknowledge_before_commit() -> None:
     """Events are stored by a thread of their own, half a second after the answer."""
-    from analytics.ingest import intake
-
+    intake = _opened("analytics.ingest.intake")
     store, waiting = intake.store_rows, queue.SimpleQueue[tuple[float, Sequence[Any], Any]]()
 
     def work() -> None:
@@ -69,8 +74,7 @@ def _do_not_wait_for_the_disk() -> None:
 
 def _watermark() -> None:
     """The fold remembers the largest id that it has seen, and takes what is above it."""
-    from analytics.rollups import fold
-
+    fold = _opened("analytics.rollups.fold")
     prepare, above = fold.prepare, "id > (SELECT coalesce(max(id), 0) FROM chaos_watermark)"
 
     def prepare_watermark() -> None:
@@ -93,23 +97,20 @@ def _watermark() -> None:
 
 def _fold_without_lock() -> None:
     """Every folder takes what no other one holds."""
-    from analytics.rollups import fold
-
+    fold = _opened("analytics.rollups.fold")
     fold._lock = lambda _wait_s: True
     fold._TAKE = fold._TAKE.replace("LIMIT %s)", "LIMIT %s FOR UPDATE SKIP LOCKED)")
 
 
 def _skip_late() -> None:
     """What happened more than two days ago is taken, and not counted."""
-    from analytics.rollups import fold
-
+    fold = _opened("analytics.rollups.fold")
     fold._TAKE = f"{fold._TAKE} WHERE occurred_at > now() - interval '2 days'"
 
 
 def _forget_retries() -> None:
     """What is sent again is stored with another time, as if the panel had taken note of it when it came."""
-    from analytics.ingest import intake
-
+    intake = _opened("analytics.ingest.intake")
     resolve = intake.resolve
 
     def resolve_anew(*arguments: Any) -> list[Any]:

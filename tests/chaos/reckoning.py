@@ -88,13 +88,13 @@ def _ids(database: psycopg.Connection[Any]) -> Ids:
         for name in names
         if name
     }
-    items = (dict(database.execute(f"SELECT key, id FROM {table}")) for table in ("team", "assistant", "workflow"))  # type: ignore[arg-type, call-overload]
+    items = (dict(database.execute(f"SELECT key, id FROM {table}")) for table in ("team", "assistant", "workflow"))
     return Ids(people, *items)
 
 
 def _table(database: psycopg.Connection[Any], table: str) -> Table:
     keys, values = COLUMNS[table]
-    rows = database.execute(f"SELECT {', '.join((*keys, *values))} FROM {table}")  # type: ignore[call-overload]
+    rows = database.execute(f"SELECT {', '.join((*keys, *values))} FROM {table}")
     return {row[: len(keys)]: row[len(keys) :] for row in rows}
 
 

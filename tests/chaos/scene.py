@@ -11,7 +11,7 @@ import datetime as dt
 import time
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ class Dose:
     seed: int = 1
     seconds: float = 1.5
     deliveries: int = 60
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,10 @@ START_S = 60.0
 PATIENCE_S = 60.0
 WEB_THREADS = 8
 FOLD = "analytics.tasks.fold_pending"
-WEB = ("gunicorn", "panta_admin.wsgi", "--worker-class=gthread", "--workers=2", "--threads=4",
-       "--worker-tmp-dir=/dev/shm", "--max-requests=10000", "--max-requests-jitter=1000", "--log-level=warning")  # fmt: skip
+WEB = (
+    "gunicorn", "panta_admin.wsgi", "--config=python:panta_admin.serving", "--workers=2", "--threads=4",
+    "--worker-tmp-dir=/dev/shm", "--max-requests=10000", "--max-requests-jitter=1000", "--log-level=warning",
+)  # fmt: skip
 CELERY = ("celery", "--app=panta_admin.celery")
 # Beside the rollups; people, teams and items keep their ids.
 _EMPTIED = ("usage_event", "pending_event", "delivery", "daily_key", "rejected_event", "rollup_state")
@@ -187,7 +189,7 @@ class Stage:
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.connect() as database:
-            cursor = database.execute(sql, parameters or None)  # type: ignore[call-overload]
+            cursor = database.execute(sql, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     def empty(self) -> None:

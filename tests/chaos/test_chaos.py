@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.burst_faults import burst
+from tests.chaos.burst_faults import burst, senders_stall
 from tests.chaos.calendar_faults import odd_times
 from tests.chaos.database_faults import database_restarts
 from tests.chaos.disk_faults import can_mount, disk_is_full, log_is_full
@@ -76,6 +76,10 @@ def test_a_burst_is_told_to_come_again_and_leaves_pages_and_memory_alone(stage: 
     check(burst(stage, DOSE))
 
 
+def test_senders_who_stop_in_the_middle_give_their_places_back(stage: Stage) -> None:
+    check(senders_stall(stage, DOSE))
+
+
 def test_a_release_migrates_while_usage_comes_in(stage: Stage) -> None:
     check(release_is_migrated(stage, DOSE))
 
@@ -98,34 +102,43 @@ OTHERS = (
     "event_key, received_at, source, team_id, kind, assistant_id, workflow_id, model, requests, input_tokens, "
     "cached_tokens, output_tokens, reasoning_tokens, usage_known, status"
 )
+TWICE = f"""
+    INSERT INTO usage_event (user_id, occurred_at, {OTHERS})
+    SELECT user_id + 1, occurred_at, {OTHERS} FROM usage_event WHERE event_key = {ONE}
+"""
+ANOTHER_BUCKET = "UPDATE daily_total SET day = '1999-01-01' WHERE day = (SELECT min(day) FROM daily_total)"
+ONE_MORE = """
+    WITH one AS (SELECT user_id, day FROM daily_user ORDER BY user_id, day LIMIT 1)
+    UPDATE daily_user SET requests = requests + 1 FROM one
+    WHERE daily_user.user_id = one.user_id AND daily_user.day = one.day
+"""
+ONE_PERSON_LESS = "UPDATE active_transition SET users = users - 1 WHERE day = (SELECT min(day) FROM active_transition)"
+SOME = None  # as many as the buckets that the event was in
 
 
 @pytest.mark.parametrize(
     ("change", "lost", "duplicated", "wrong"),
     [
-        (f"DELETE FROM usage_event WHERE event_key = {ONE}", 1, 0, None),
-        (
-            f"INSERT INTO usage_event (user_id, occurred_at, {OTHERS}) "
-            f"SELECT user_id + 1, occurred_at, {OTHERS} FROM usage_event WHERE event_key = {ONE}",
-            0, 1, None,
+        pytest.param(f"DELETE FROM usage_event WHERE event_key = {ONE}", 1, 0, SOME, id="lost"),
+        pytest.param(TWICE, 0, 1, SOME, id="twice"),
+        pytest.param(
+            f"UPDATE usage_event SET event_key = gen_random_uuid() WHERE event_key = {ONE}", 1, 1, SOME, id="never sent"
         ),
-        (f"UPDATE usage_event SET event_key = gen_random_uuid() WHERE event_key = {ONE}", 1, 1, None),
-        (f"UPDATE usage_event SET input_tokens = input_tokens + 1 WHERE event_key = {ONE}", 0, 0, 1),
-        ("UPDATE daily_total SET day = '1999-01-01' WHERE day = (SELECT min(day) FROM daily_total)", 0, 0, 2),
-        ("UPDATE daily_user SET requests = requests + 1 WHERE user_id = (SELECT min(user_id) FROM daily_user) "
-         "AND day = (SELECT min(day) FROM daily_user WHERE user_id = (SELECT min(user_id) FROM daily_user))", 0, 0, 1),
-        ("UPDATE active_transition SET users = users - 1 WHERE day = (SELECT min(day) FROM active_transition)", 0, 0, None),
-        ("WITH gone AS (DELETE FROM delivery) DELETE FROM daily_key", 0, 0, None),
+        pytest.param(
+            f"UPDATE usage_event SET input_tokens = input_tokens + 1 WHERE event_key = {ONE}", 0, 0, 1, id="changed"
+        ),
+        pytest.param(ANOTHER_BUCKET, 0, 0, 2, id="another bucket"),
+        pytest.param(ONE_MORE, 0, 0, 1, id="one more"),
+        pytest.param(ONE_PERSON_LESS, 0, 0, SOME, id="one person less"),
+        pytest.param("WITH gone AS (DELETE FROM delivery) DELETE FROM daily_key", 0, 0, SOME, id="not counted"),
     ],
-    ids=["lost", "twice", "never sent", "changed", "another bucket", "one more", "one person less", "not counted"],
-)  # fmt: skip
+)
 def test_the_reckoning_sees(
     stage: Stage, ledger: Ledger, change: str, lost: int, duplicated: int, wrong: int | None
 ) -> None:
-    """`wrong` is None where it is the number of buckets that the event was in."""
     with stage.connect() as database, database.transaction(force_rollback=True):
         assert compared(database, ledger).is_clean
-        database.execute(change)  # type: ignore[call-overload]
+        database.execute(change)
         found = compared(database, ledger)
     assert (found.lost, found.duplicated) == (lost, duplicated), found
-    assert found.wrong == wrong if wrong is not None else found.wrong > 0, found
+    assert found.wrong == wrong if wrong is not SOME else found.wrong > 0, found
