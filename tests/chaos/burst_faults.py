@@ -1,6 +1,7 @@
 """F7: ten times as many clients as usual, and clients who stop in the middle.
 
-Memory stays bounded, who finds no place is told when to come again, pages are served, and the backlog drains.
+Memory stays bounded, who finds no place within half a second is told when to come again, pages are served, and the
+backlog drains.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.chaos.stage import Stage, until
 from tests.chaos.visitor import median_s
 
 TIMES = 10
-STALLED = 8
+PLACES, MOST_STALLED = 6, 24  # which of the two processes a sender comes to is chance
 BATCH, BATCHES = 1_000, 12
 GROWTH_MIB = 250  # of one web process: three deliveries at a time, each of at most 32 MiB unpacked
 PAGE_S = 2.0
@@ -88,7 +89,6 @@ def burst(stage: Stage, dose: Dose) -> Outcome:
     said = Counter(answer.status for answer in scene.deliveries(during))
     pages = scene.pages(during)
     assert set(said) <= {200, 429, 503}, said
-    assert said[503] + said[429], said
     assert {answer.status for answer in pages} == {200}
     assert median_s(pages) < PAGE_S, median_s(pages)
     assert memory.growth_mib < GROWTH_MIB, memory.growth_mib
@@ -97,9 +97,13 @@ def burst(stage: Stage, dose: Dose) -> Outcome:
 
 
 def senders_stall(stage: Stage, dose: Dose) -> Outcome:
-    """As many as there are places begin a body and go silent: for a moment nobody else is let in, then everybody is."""
+    """One after another begins a body and goes silent, until somebody finds no place; then all are let in again."""
     with Scene(stage, dose, "senders stall") as scene:
-        silent = [_begun(stage) for _ in range(STALLED)]
+        silent = [_begun(stage) for _ in range(PLACES - 1)]
+        while not (refused := _refused(scene)) and len(silent) < MOST_STALLED:
+            silent.append(_begun(stage))
+            scene.wait(0.7)
+        assert refused
         full = scene.wait(1.0)
         began = time.monotonic()
         until(lambda: scene.accepted_since(began), "places are free again", 3 * STALL_S)
@@ -108,8 +112,11 @@ def senders_stall(stage: Stage, dose: Dose) -> Outcome:
             line.close()
     assert {answer.status for answer in pages} == {200}
     assert median_s(pages) < PAGE_S, median_s(pages)
-    refused = sum(answer.status == 503 for answer in scene.ledger.answers)
-    return scene.reckoned(f"{refused} times 503, then taken again", alone=True)
+    return scene.reckoned(f"{_refused(scene)} times 503, then taken again", alone=True)
+
+
+def _refused(scene: Scene) -> int:
+    return scene.ledger.statuses()[503]
 
 
 def _begun(stage: Stage) -> socket.socket:

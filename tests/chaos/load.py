@@ -159,7 +159,7 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much load: `events` bounds it, whatever happens. Each batch is of some size of `sizes`."""
+    """How much load: at most `events`, which are sent again from then on. Each batch is of some size of `sizes`."""
 
     clients: int = 4
     sizes: tuple[int, ...] = (1, 3, 20, 60, 150)  # up to 50 go by one statement, more by COPY
@@ -179,18 +179,17 @@ class Load(Clients):
 
     def batches(self, client: int) -> Iterator[tuple[list[Sent], bytes, Mapping[str, str]]]:
         chance = random.Random(f"{self._usage.seed}/client {client}")
-        while batch := self._batch(chance):
+        while True:
+            batch = self._batch(chance)
             yield batch, *encoded(batch, chance)
             self._over.wait(self._pace.pause_s)
 
     def _batch(self, chance: random.Random) -> list[Sent]:
         """New events with some old ones among them; now and then the batch that another client is just sending."""
         with self._lock:
-            if self._recent and chance.random() < 0.15:
-                return chance.sample(again := chance.choice(self._recent), len(again))
             first, size = self._next, chance.choice(self._pace.sizes)
-            if first + size > self._pace.events:
-                return []
+            if self._recent and (chance.random() < 0.15 or first + size > self._pace.events):
+                return chance.sample(again := chance.choice(self._recent), len(again))
             self._next += size
             batch = [self._usage[number] for number in range(first, first + size)]
             if self._recent and chance.random() < 0.3:

@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 
 _EVENTS = """
     SELECT uuid_send(event_key), occurred_at, source, user_id, team_id, kind, assistant_id, workflow_id, requests,
-        input_tokens, output_tokens, usage_known, status
+        input_tokens, output_tokens, usage_known, status, model
     FROM usage_event
 """
 _COUNTED = """

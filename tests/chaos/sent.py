@@ -68,6 +68,7 @@ class Sent:
             output_tokens=said.get("output_tokens", 0),
             usage_known="input_tokens" in said,
             status=_STATUSES[said.get("status", "success")],
+            model=said.get("model", ""),
         )
 
 
@@ -116,7 +117,7 @@ def _outcome(chance: random.Random) -> dict[str, Any]:
         **(tokens if chance.random() < 0.9 else {}),
         "request": chance.random() < 0.8,
         "status": chance.choice(["success", "success", "success", "error", "cancelled"]),
-        "model": "gpt-4o-mini",
+        "model": chance.choice(["gpt-4o-mini", "claude-sonnet-5"]),
     }
 
 
