@@ -58,6 +58,10 @@ _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
     "input_tokens, output_tokens, usage_known, model"
 )
+# With the defaults: of a column that the next release has brought already, this one does not know.
+_MAKE_ROOM = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event (LIKE usage_event INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+)
 _COPY = f"COPY incoming_event ({_ALL}) FROM STDIN"
 # A statement of its own, so that what follows sees what whoever held the lock alone has committed.
 _LOCK = f"SELECT pg_advisory_xact_lock_shared({int(Lock.INGEST)})"
@@ -175,5 +179,5 @@ def _begin() -> None:
     hold_shared(Lock.INGEST)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")  # "already exists, skipping", every batch
-        cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS incoming_event (LIKE usage_event) ON COMMIT DELETE ROWS")
+        cursor.execute(_MAKE_ROOM)
         cursor.execute("DELETE FROM incoming_event")  # several batches may share one transaction

@@ -121,6 +121,18 @@ def test_a_batch_is_stored_whole_or_not_at_all(transactional_db: None) -> None:
     assert store_rows([row("good")])
 
 
+@pytest.mark.parametrize("size", [1, FEW + 1])
+def test_a_column_that_the_next_release_has_brought_is_filled_by_its_default(size: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS incoming_event")  # as on a connection that is new
+        cursor.execute("ALTER TABLE usage_event ADD COLUMN next_release int NOT NULL DEFAULT 7")
+    rows = [row(f"e{number}") for number in range(size)]
+    assert store_rows(rows) == keys(*rows)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT next_release FROM usage_event")
+        assert cursor.fetchall() == [(7,)]
+
+
 def test_it_is_on_disk_when_the_answer_comes() -> None:
     """P1: nobody may switch this off for the sake of speed."""
     store_rows([row()])
