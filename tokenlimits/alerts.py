@@ -1,7 +1,8 @@
 """Thresholds that are reached, told once for each limit, period and threshold, whoever looks and however often.
 
-In: an instant. Out: `LimitAlert` rows and, in the same transaction, a mail to every administrator in the outbox. Only
-the period that holds the instant is looked at: late usage of one that is over never opens it again.
+In: an instant. Out: `LimitAlert` rows and, in the same transaction, a mail to every administrator in the outbox. A
+period that is over is looked at once more, when all that came in until its end is folded; then it is closed: late usage
+never opens it again.
 """
 
 from __future__ import annotations
@@ -13,21 +14,70 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from analytics.metrics import spending
+from analytics.periods import DayRange, local_midnight
 from analytics.rollups import state
 from analytics.rollups.state import State
 from tokenlimits import meter, pace
 from tokenlimits.meter import Reading, allowed_by, meter_of, override_of, reaches
-from tokenlimits.models import LimitAlert, TokenLimit
+from tokenlimits.models import LimitAlert, LimitLook, TokenLimit
 from tokenlimits.pace import Pace
+from tokenlimits.periods import Period
 from usermgmt import administrators
 from usermgmt.languages import for_mail
 from usermgmt.models import Mail, MailKind
 
+DAY = dt.timedelta(days=1)
+MOST_ENDS = dt.timedelta(days=31)  # after a longer outage nobody wants to be told of what ended before
+
 
 def tell_due(now: dt.datetime) -> int:
-    """Tells what is reached and was not told; how many alerts that were. Five queries where nothing is."""
+    """Tells what is reached and was not told; how many alerts that were. Six queries where nothing is."""
     at = state.read()
-    limits = list(meter.limits_in_force(now.astimezone(at.time_zone).date()))
+    told_of_ended = _close_ended(now, at)
+    return told_of_ended + _look(list(meter.limits_in_force(now.astimezone(at.time_zone).date())), now, at)
+
+
+def _close_ended(now: dt.datetime, at: State) -> int:
+    """Looks a last time at the periods that ended since the last look; how many alerts. One query where none did.
+
+    Those whose end is not folded yet wait. Without an earlier look only the present periods count.
+    """
+    if at.as_of is None:
+        return 0
+    today = min(now, at.as_of).astimezone(at.time_zone).date()
+    closed_on = LimitLook.objects.values_list("closed_on", flat=True).first()
+    if closed_on is None:
+        LimitLook.objects.bulk_create([LimitLook(closed_on=today)], ignore_conflicts=True)
+    return _close(today, at) if closed_on and closed_on < today else 0
+
+
+@transaction.atomic
+def _close(today: dt.date, at: State) -> int:
+    """Tells of every period that ended on a day after the last one closed, up to `today`; how many alerts.
+
+    Under a lock: who looks at the same time must not find usage that arrived after the period was closed.
+    """
+    look = LimitLook.objects.select_for_update().get()
+    if look.closed_on >= today:
+        return 0
+    first = max(look.closed_on, today - MOST_ENDS) + DAY
+    told = sum(_look_back(end, at) for end in DayRange(first, today + DAY))
+    LimitLook.objects.update(closed_on=today)
+    return told
+
+
+def _look_back(end: dt.date, at: State) -> int:
+    """The look at the periods that end with the first moment of `end`, as of their last moment."""
+    over_at = local_midnight(end, at.time_zone)
+    last_day = end - DAY
+    limits = meter.limits_in_force(last_day).filter(
+        created_at__lt=over_at, period__in=[period for period in Period if period.around(last_day).end == end]
+    )
+    return _look(list(limits), over_at - dt.timedelta.resolution, at)
+
+
+def _look(limits: list[TokenLimit], now: dt.datetime, at: State) -> int:
+    """Tells what of these limits is reached in the period that holds `now`; how many alerts."""
     readings = [reading for reading in meter.read(limits, now, at.time_zone) if reading.threshold is not None]
     told = _told(readings)
     due = [reading for reading in readings if _untold(reading, told)]

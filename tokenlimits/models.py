@@ -158,3 +158,17 @@ class LimitAlert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.threshold} % of limit {self.limit_id} reached"
+
+
+class LimitLook(models.Model):
+    """The one row that says which periods are closed: those that end on `closed_on` or before. Local under Citus."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    closed_on = models.DateField(help_text="Of the reporting zone")
+
+    class Meta:
+        db_table = "limit_look"
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="limit_look_one_row"),)
+
+    def __str__(self) -> str:
+        return f"closed on {self.closed_on}"

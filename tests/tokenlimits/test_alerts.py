@@ -9,10 +9,11 @@ import pytest
 from django.core import mail as outgoing
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from analytics.models.rollups import RollupState
 from analytics.rollups.rebuild import rebuild_all
 from tests.analytics.parallel import Threads
 from tests.cast import NOW
-from tests.tokenlimits.limits import ann, everybody, limit, override, sales, use
+from tests.tokenlimits.limits import TODAY, ann, everybody, limit, override, sales, use
 from tests.usermgmt import people
 from tokenlimits import actions, alerts
 from tokenlimits.actions import Rules
@@ -163,8 +164,114 @@ def test_the_period_is_over_at_local_midnight() -> None:
     limit(100, "day")
     midnight = dt.datetime(2026, 3, 14, 23, tzinfo=dt.UTC)
     use(80, now=midnight - MINUTE)
-    assert told(midnight) == []
     assert told(midnight - MINUTE) == [50, 80]
+    assert told(midnight) == []
+    use(60, now=midnight)
+    assert told(midnight) == [50]
+
+
+# --- The last look at a period that is over -----------------------------------------------------------------------
+
+MIDNIGHT = dt.datetime(2026, 3, 16, tzinfo=dt.UTC)  # Sunday to Monday: a day and a week end
+SECOND = dt.timedelta(seconds=1)
+LAST_YEAR = NOW - dt.timedelta(days=365)
+
+
+def folded_until(instant: dt.datetime) -> None:
+    RollupState.objects.update(as_of=instant)
+
+
+def test_what_is_reached_just_before_midnight_is_told_just_after_it() -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(1)
+    assert told(MIDNIGHT - 40 * SECOND) == []
+    use(99, now=MIDNIGHT - 10 * SECOND)
+    assert told(MIDNIGHT + 20 * SECOND) == [50, 80, 100]
+    alert = LimitAlert.objects.get(threshold=100)
+    assert (alert.period_start, alert.used) == (TODAY, 100)
+    assert alert.elapsed == pytest.approx(1)
+    assert alert.reached_at < MIDNIGHT
+    assert told(MIDNIGHT + 50 * SECOND) == []
+    assert Mail.objects.count() == 1
+
+
+def test_an_outage_over_nights_loses_no_period_that_ended_in_it() -> None:
+    for period in ("day", "week", "month"):
+        limit(100, period, thresholds=[100], created_at=LAST_YEAR)
+    use(1, days_ago=3)
+    assert told(NOW - dt.timedelta(days=3)) == []
+    use(100, days_ago=2)
+    use(100, days_ago=1)
+    use(1, now=MIDNIGHT + MINUTE)
+    assert told(MIDNIGHT + 90 * MINUTE) == [100] * 4
+    stand = LimitAlert.objects.order_by("period_start", "limit").values_list("limit__period", "period_start", "used")
+    assert list(stand) == [
+        ("month", dt.date(2026, 3, 1), 202),
+        ("week", dt.date(2026, 3, 9), 201),
+        ("day", dt.date(2026, 3, 13), 100),
+        ("day", dt.date(2026, 3, 14), 100),
+    ]
+
+
+def test_an_event_that_arrives_after_the_last_look_tells_nothing() -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(1)
+    assert told() == []
+    assert told(MIDNIGHT + MINUTE) == []
+    use(500)
+    assert told(MIDNIGHT + 2 * MINUTE) == []
+
+
+def test_the_last_look_waits_until_the_end_of_the_period_is_folded() -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(1)
+    assert told() == []
+    folded_until(MIDNIGHT - SECOND)
+    assert told(MIDNIGHT + MINUTE) == []
+    use(100, now=MIDNIGHT - SECOND)
+    folded_until(MIDNIGHT)
+    assert told(MIDNIGHT + 2 * MINUTE) == [50, 80, 100]
+
+
+def test_a_limit_made_after_the_end_of_a_period_is_not_held_against_it() -> None:
+    use(100)
+    assert told() == []
+    limit(100, "day", created_at=MIDNIGHT)
+    assert told(MIDNIGHT + MINUTE) == []
+
+
+def test_without_an_earlier_look_only_the_present_period_is_looked_at() -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(100)
+    assert told(MIDNIGHT + MINUTE) == []
+
+
+def test_a_last_look_that_breaks_off_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(1)
+    assert told() == []
+    use(99)
+
+    def break_off(*_arguments: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "_write_mails", break_off)
+        with pytest.raises(SystemExit):
+            alerts.tell_due(MIDNIGHT + MINUTE)
+    assert told(MIDNIGHT + MINUTE) == [50, 80, 100]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_who_look_back_at_once_tell_once(ada: User) -> None:
+    limit(100, "day", created_at=LAST_YEAR)
+    use(1)
+    assert told() == []
+    use(99)
+    with Threads(5) as threads:
+        counts = [threads.run(alerts.tell_due, MIDNIGHT + MINUTE) for _ in range(5)]
+    assert sorted(count.result() for count in counts) == [0, 0, 0, 0, 3]
+    assert Mail.objects.count() == 1
 
 
 # --- Changed limits -----------------------------------------------------------------------------------------------
@@ -319,10 +426,10 @@ def test_it_is_written_in_the_language_of_who_gets_it(ada: User) -> None:
 # --- Cost ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_look_that_finds_nothing_new_takes_five_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_look_that_finds_nothing_new_takes_six_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for number in range(5):
         limit(100, model=f"model {number}")
         use(60, model=f"model {number}")
     assert told() == [50] * 5
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert alerts.tell_due(NOW) == 0
