@@ -13,7 +13,8 @@ from bs4 import BeautifulSoup, Tag
 from pytest_django import DjangoAssertNumQueries
 
 from analytics import report
-from analytics.periods import DayRange
+from analytics.ingest.draft import EventDraft
+from analytics.periods import DayRange, local_midnight
 from analytics.rollups.rebuild import rebuild_all
 from tests.analytics import workspace
 from tests.cast import NOW, Actor
@@ -163,31 +164,52 @@ def test_who_and_what_used_the_most_is_ranked(administrator: Actor) -> None:
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kathmandu"])
 @pytest.mark.parametrize("period", list(Period))
 def test_the_numbers_are_those_of_analytics_for_the_same_days(period: Period, zone: str) -> None:
-    rebuild_all(ZoneInfo(zone))
-    chance = random.Random(3)
+    at_home = ZoneInfo(zone)
+    rebuild_all(at_home)
     ann()
-    workspace.fold(
-        *(
-            workspace.event(
-                chance.random() * 250,
-                tokens=chance.randrange(10**6),
-                user_id=chance.choice(["ann", "bob", None]),
-                team=chance.choice(["Legal", None]),
-                model=chance.choice(["gpt-5", "gpt-5-mini", ""]),
-            )
-            for _ in range(150)
-        )
-    )
+    periods = period.last(7, NOW.astimezone(at_home).date())
+    events = [one for days in periods for one in _events_in(days, at_home)]
+    workspace.fold(*events)
     limit(10**9, period.value)
     standing = budget.load(NOW, period)
     shown = standing.budget
     analytics = report.load(shown.days, NOW, report.read_state())
-    assert shown.used == analytics.totals.tokens
+    assert shown.used == analytics.totals.tokens > 0
     assert standing.readings[0].used == analytics.totals.tokens
     assert [(team.id, team.tokens) for team in shown.teams] == [(team.id, team.tokens) for team in analytics.teams]
-    assert sum(model.tokens for model in shown.models) == analytics.totals.tokens
+    present = events[-EVENTS_A_PERIOD:]
+    assert {model.name: model.tokens for model in shown.models} == _sums(present, "model")
+    by_person = _sums([one for one in present if one.user_id], "user_id")
+    assert {person.external_id: person.tokens for person in shown.people} == by_person
     for bar in shown.bars:
-        assert bar.tokens == report.load(bar.days, NOW, report.read_state()).totals.tokens
+        assert bar.tokens == report.load(bar.days, NOW, report.read_state()).totals.tokens > 0
+
+
+EVENTS_A_PERIOD = 30
+
+
+def _events_in(days: DayRange, zone: ZoneInfo) -> list[EventDraft]:
+    """Spread at random over the days until now, from their first moment on."""
+    chance = random.Random(str(days))
+    start, end = local_midnight(days.start, zone), min(local_midnight(days.end, zone), NOW)
+    return [
+        workspace.event(
+            now=start + (end - start) * (chance.random() if number else 0),
+            tokens=chance.randrange(1, 10**6),
+            user_id=chance.choice(["ann", "bob", None]),
+            team=chance.choice(["Legal", None]),
+            model=chance.choice(["gpt-5", "gpt-5-mini", ""]),
+        )
+        for number in range(EVENTS_A_PERIOD)
+    ]
+
+
+def _sums(events: list[EventDraft], name: str) -> dict[str, int]:
+    """Tokens by what the events hold under that name."""
+    sums: dict[str, int] = {}
+    for one in events:
+        sums[getattr(one, name)] = sums.get(getattr(one, name), 0) + (one.input_tokens or 0) + (one.output_tokens or 0)
+    return sums
 
 
 # --- The list of limits -------------------------------------------------------------------------------------------
