@@ -21,6 +21,7 @@ from tokenlimits.periods import Period
 from usermgmt.models import Membership
 
 REPLAYED_DAYS = 30  # today included
+NAMED = 10  # of the people who would have reached it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ class Reached:
 class Effect:
     """`periods`: how many lie in the window, the first one whole and the last one so far.
 
-    `people`: how many would have been warned or blocked; None where the sums do not tell (a model's). `named`: who, of
-    limits that count people one by one. `requests`: those that came on later days of periods in which it was reached.
+    `people`: how many would have been warned or blocked; None where the sums do not tell (a model's). `named`: the ten
+    of them who used the most, of limits that count people one by one. `requests`: those that came on later days of
+    periods in which it was reached.
     """
 
     window: DayRange
@@ -45,10 +47,6 @@ class Effect:
     people: int | None
     named: tuple[PersonFigures, ...]
     requests: int
-
-    @property
-    def is_felt(self) -> bool:
-        return bool(self.reached or self.named)
 
 
 def effect(limit: TokenLimit, now: dt.datetime, zone: ZoneInfo) -> Effect:
@@ -71,8 +69,9 @@ def effect(limit: TokenLimit, now: dt.datetime, zone: ZoneInfo) -> Effect:
 
 def _of_everybody(limit: TokenLimit, window: DayRange, periods: Sequence[DayRange]) -> Effect:
     own = TokenLimit.objects.filter(removed_at__isnull=True, scope=Scope.PERSON, period=limit.period)
-    named = spending.who_reached(periods, limit.tokens, list(own.values_list("person_id", flat=True)))
-    return Effect(window, len(periods), (), len(named), named, 0)
+    with_own = list(own.values_list("person_id", flat=True))
+    people, named = spending.who_reached(periods, limit.tokens, NAMED, with_own)
+    return Effect(window, len(periods), (), people, named, 0)
 
 
 def _reached(limit: TokenLimit, periods: Sequence[DayRange], window: DayRange) -> tuple[Reached, ...]:

@@ -174,28 +174,34 @@ def everybody(days: DayRange, tokens: int, leave_out: Collection[int] = ()) -> E
     return Everybody(people, reached, highest, highest_id)
 
 
-def who_reached(periods: Sequence[DayRange], tokens: int, leave_out: Collection[int] = ()) -> tuple[PersonFigures, ...]:
-    """People who used as many tokens as that in any one of the periods, with the sums of the one in which they used
-    the most; by tokens, then requests, then name. One query, by daily_user_day.
+def who_reached(
+    periods: Sequence[DayRange], tokens: int, most: int, leave_out: Collection[int] = ()
+) -> tuple[int, tuple[PersonFigures, ...]]:
+    """How many people used as many tokens as that in any one of the periods; and at most `most` of them, with the sums
+    of the one in which they used the most, by tokens, then requests, then id. One query, by daily_user_day.
     """
     rows = _rows(
-        f"""SELECT DISTINCT ON (p.id) {_OF_PERSON} FROM (
-                SELECT user_id, {_NAMED_SUMS}
-                FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(first, next)
-                JOIN daily_user ON day >= first AND day < next
-                GROUP BY user_id, first HAVING sum(input_tokens + output_tokens) >= %(tokens)s
+        f"""SELECT u.people, {_OF_PERSON} FROM (
+                SELECT count(*) OVER () AS people, fullest.* FROM (
+                    SELECT DISTINCT ON (user_id) * FROM (
+                        SELECT user_id, {_NAMED_SUMS}
+                        FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(first, next)
+                        JOIN daily_user ON day >= first AND day < next
+                        GROUP BY user_id, first HAVING sum(input_tokens + output_tokens) >= %(tokens)s
+                    ) reached WHERE user_id <> ALL(%(leave_out)s::bigint[])
+                    ORDER BY user_id, input_tokens + output_tokens DESC
+                ) fullest ORDER BY input_tokens + output_tokens DESC, requests DESC, user_id LIMIT %(most)s
             ) u JOIN person p ON p.id = u.user_id
-            WHERE p.id <> ALL(%(leave_out)s::bigint[])
-            ORDER BY p.id, u.input_tokens + u.output_tokens DESC""",
+            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.id""",
         {
             "starts": [period.start for period in periods],
             "ends": [period.end for period in periods],
             "tokens": tokens,
+            "most": most,
             "leave_out": list(leave_out),
         },
     )
-    people = (PersonFigures(*row) for row in rows)
-    return tuple(sorted(people, key=lambda p: (-p.tokens, -p.requests, p.known_as, p.id)))
+    return (rows[0][0] if rows else 0), tuple(PersonFigures(*figures) for _people, *figures in rows)
 
 
 def people_on(ranges: Sequence[DayRange], among: Collection[int] | None = None) -> int:

@@ -34,7 +34,7 @@ def test_without_usage_nothing_would_have_happened() -> None:
     found = played(limit(1))
     assert found.window == DayRange(dt.date(2026, 2, 14), dt.date(2026, 3, 16))
     assert (found.periods, found.reached, found.people, found.requests) == (2, (), 0, 0)
-    assert not found.is_felt
+    assert (found.reached, found.named) == ((), ())
 
 
 def test_of_a_month_it_says_on_which_day_and_who_came_afterwards() -> None:
@@ -127,6 +127,14 @@ def test_of_every_person_it_says_who() -> None:
     assert [(who.known_as, who.tokens) for who in found.named] == [("Ann", 100), ("cid", 100)]
     limit(1, person=person)
     assert [who.known_as for who in played(everybody(100, "month", removed_at=NOW)).named] == ["cid"]
+
+
+def test_of_many_who_reached_it_ten_are_named_and_all_are_counted() -> None:
+    for number in range(12):
+        use(100 + number, user_id=f"person {number:02}")
+    found = played(everybody(100))
+    assert found.people == 12
+    assert [who.tokens for who in found.named] == [111, 110, 109, 108, 107, 106, 105, 104, 103, 102]
 
 
 def test_it_takes_four_queries_at_most(django_assert_num_queries: DjangoAssertNumQueries) -> None:

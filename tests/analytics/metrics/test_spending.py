@@ -186,10 +186,14 @@ def test_who_reached_a_number_in_any_one_period(events: list[Event], people: lis
         for user_id in people
     }
     number = sorted(most.values())[1]  # exactly what one of them used
-    reached = spending.who_reached(periods, number)
+    count, reached = spending.who_reached(periods, number, 100)
     assert {person.id: person.tokens for person in reached} == {u: used for u, used in most.items() if used >= number}
+    assert count == len(reached)
     assert [person.tokens for person in reached] == sorted((p.tokens for p in reached), reverse=True)
-    assert people[0] not in {person.id for person in spending.who_reached(periods, 1, leave_out=[people[0]])}
+    assert spending.who_reached(periods, number, 2) == (count, reached[:2])
+    _count, others = spending.who_reached(periods, 1, 100, leave_out=[people[0]])
+    assert people[0] not in {person.id for person in others}
+    assert spending.who_reached(periods, 10**15, 100) == (0, ())
 
 
 def test_requests_and_people_on_scattered_days(events: list[Event], people: list[int]) -> None:
