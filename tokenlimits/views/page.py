@@ -92,9 +92,10 @@ def _called(person: PersonFigures) -> str:
 
 
 def _ranked(rows: list[tuple[str, int, str]], shown: Budget) -> tuple[Ranked, ...]:
-    """Rows come by tokens; those without any are left out."""
+    """Rows come by tokens; those without any are left out. Parts may be a fold apart, so the whole may lack."""
     used = [row for row in rows if row[1]][:RANKED]
-    return tuple(Ranked(name, tokens, tokens / shown.used, tokens / used[0][1], url) for name, tokens, url in used)
+    whole = max(shown.used, 1)
+    return tuple(Ranked(name, tokens, tokens / whole, tokens / used[0][1], url) for name, tokens, url in used)
 
 
 def _figure(shown: Budget) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from tests.tokenlimits.limits import ann, everybody, limit, override, sales, use
 from tests.usermgmt import people
 from tokenlimits import alerts, budget
 from tokenlimits.periods import Period
+from tokenlimits.views.page import _ranked
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
 
@@ -156,6 +158,12 @@ def test_who_and_what_used_the_most_is_ranked(administrator: Actor) -> None:
     assert ranking(soup, "by-model") == [("gpt-5", "500"), ("No model named", "100")]
     assert ranking(soup, "by-person") == [("Ann", "300")]
     assert soup.select_one(f'a[href="/admin/users/{person.pk}/"]') is not None
+
+
+def test_a_ranking_that_is_a_fold_ahead_of_the_whole_divides_by_no_nothing() -> None:
+    nothing = replace(budget.load(NOW, None).budget, used=0)
+    (row,) = _ranked([("gpt-5", 5, "")], nothing)
+    assert (row.tokens, row.length) == (5, 1)
 
 
 # --- Equal to Analytics -------------------------------------------------------------------------------------------
