@@ -60,11 +60,6 @@ class Budget:
             del tokens[0]
         return round(sum(tokens) / len(tokens)) if tokens else None
 
-    @property
-    def is_ahead(self) -> bool:
-        """Whether more of the budget is used than of the period has passed."""
-        return self.reading is not None and self.reading.share > self.pace.elapsed
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
