@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -14,8 +15,8 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 register = template.Library()
 _PIECES = re.compile(r"[^@._+-]*[@._+-]|[^@._+-]+$")
@@ -24,7 +25,11 @@ _PIECES = re.compile(r"[^@._+-]*[@._+-]|[^@._+-]+$")
 @register.filter
 def day_of(instant: dt.datetime) -> str:
     """24 Oct 2026."""
-    day = instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date()
+    return _said(instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date(), get_language())
+
+
+@lru_cache(maxsize=4096)  # a list names few days, each many times
+def _said(day: dt.date, _language: str | None) -> str:
     return date_format(day, pgettext("date format: day, month, year", "j M Y")).replace(" ", "\N{NO-BREAK SPACE}")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,8 +21,9 @@ from usermgmt import downloads, people_csv, people_list
 from usermgmt.downloads import Export
 from usermgmt.people_forms import TAB_LABELS, PeopleFilterForm
 from usermgmt.people_list import SORTS, ListState, PeoplePage
-from usermgmt.people_steps import OFFERED, Step
+from usermgmt.people_steps import OFFERED
 from usermgmt.queries import Sort
+from usermgmt.views.people_rows import shown_rows
 
 TEMPLATE = "usermgmt/people.html"
 SORT_LABELS = {
@@ -47,7 +47,7 @@ def page(request: HttpRequest) -> HttpResponse:
     teams = people_list.filter_teams()
     form = PeopleFilterForm(request.GET, teams)
     shown = people_list.load(form.state(), now, teams)
-    context = _context(shown) | {"form": form, "now": now}
+    context = _context(shown, request.user.pk) | {"form": form, "now": now}
     if not _wants_fragment(request):
         return render(request, TEMPLATE, context)
     response = render(request, f"{TEMPLATE}#results", context)
@@ -96,14 +96,14 @@ class Heading:
     order: str  # as aria-sort says it; "" where it is sorted by something else
 
 
-def _context(shown: PeoplePage) -> dict[str, Any]:
+def _context(shown: PeoplePage, viewer_id: int | None) -> dict[str, Any]:
     state = shown.state
     return {
         "shown": shown,
         "state": state,
         "tab": state.tab.value,
         "here": _url(state),
-        "here_quoted": quote(_url(state), safe=""),
+        "rows": shown_rows(shown, _url(state), viewer_id),
         "tabs": [
             TabLink(tab.value, str(label), _url(ListState.of(tab)), shown.tabs[tab], tab is state.tab)
             for tab, label in TAB_LABELS.items()
@@ -114,7 +114,6 @@ def _context(shown: PeoplePage) -> dict[str, Any]:
         "unfiltered_url": _url(state.unfiltered()),
         "export_url": f"{reverse('people-export')}?{replace(state, page=1).query}".rstrip("?"),
         "offered": OFFERED[state.tab],
-        "steps": {step.value: reverse("people-step", args=[step.value]) for step in Step},
     }
 
 
