@@ -63,6 +63,6 @@ class NamedTeams:
         teams = {name: self._found(name)[0] for name in wanted}
         ids = {team.pk for team in teams.values()}
         usable = Team.objects.filter(pk__in=ids, deleted_at__isnull=True, archived_at__isnull=True)
-        if len(usable.order_by("pk").select_for_update()) != len(ids):
+        if len(usable.order_by("pk").select_for_update(no_key=True)) != len(ids):
             raise Refused.of("unknown_team")
         return teams

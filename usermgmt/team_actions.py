@@ -115,8 +115,11 @@ def _record_members(actor: User, team: Team, people: list[User], *, joined: bool
 
 
 def _locked(team_id: int) -> Team:
-    """Raises Team.DoesNotExist, also for deleted teams."""
-    return Team.objects.select_for_update().get(pk=team_id, deleted_at__isnull=True)
+    """Raises Team.DoesNotExist, also for deleted teams.
+
+    Not for its key: who edits a person holds that one, and then refers to the team.
+    """
+    return Team.objects.select_for_update(no_key=True).get(pk=team_id, deleted_at__isnull=True)
 
 
 def _refuse_taken(name: str, but: int | None = None) -> None:

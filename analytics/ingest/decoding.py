@@ -231,7 +231,8 @@ def _undecodable(error: Exception, size: int) -> Undecodable:
 # Python's writes NaN and Infinity; Python's and JavaScript's cut characters in half where a text was cut. Somewhere in
 # a prompt they must not cost the whole batch.
 
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN', re.DOTALL)
+# A text without an end reaches to the body's: else each quote in it would begin a search to there of its own.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|-?Infinity|NaN', re.DOTALL)
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )

@@ -23,8 +23,8 @@ MAX_TEXT = 200_000
 MAX_DEPTH = 50
 
 _NUMBER = r"(?<!\w){name}['\"]?\s*[=:]\s*(\d{{1,12}})\b"
-# What Python prints for values: texts, and the brackets and colons between them.
-_PIECE = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+"|[\[\](){}:,]""", re.DOTALL)
+# What Python prints for values: texts, and the brackets and colons between them. A text without an end is the rest.
+_PIECE = re.compile(r"""'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\](){}:,]""", re.DOTALL)
 _OPENING, _CLOSING = frozenset("[({"), frozenset("])}")
 _MARKS = _OPENING | _CLOSING | {":", ","}
 

@@ -31,17 +31,25 @@ export GENERIC_LOGGER_HEADERS="Authorization=Bearer PANEL_KEY"
 """
 
 LITELLM_PROGRAM = """
+import asyncio
+
 import litellm
+from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
 
-litellm.callbacks = ["generic_api"]
-litellm.turn_off_message_logging = True
 
-answer = await litellm.acompletion(
-    model="openai/gpt-4o-mini",
-    messages=[{"role": "user", "content": "…"}],
-    user="u-481",
-    metadata={"tags": ["assistant:Contract review"]},
-)
+async def main():
+    # Not by the name "generic_api": without LiteLLM's enterprise package that stands for nothing.
+    litellm.callbacks = [GenericAPILogger(max_retries=3)]
+    litellm.turn_off_message_logging = True
+    answer = await litellm.acompletion(
+        model="openai/gpt-4o-mini",
+        messages=[{"role": "user", "content": "…"}],
+        user="u-481",
+        metadata={"tags": ["assistant:Contract review"]},
+    )
+
+
+asyncio.run(main())
 """
 
 # Metrics and logs have no address here. Values of the headers are percent-encoded, as the specification has it.

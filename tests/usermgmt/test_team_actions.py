@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from analytics import report
 from analytics.periods import DayRange
 from tests import cast
 from tests.analytics import workspace
+from tests.analytics.parallel import Threads
 from tests.cast import NOW
 from usermgmt import team_actions
 from usermgmt.models import Action, AuditEntry, Membership, Status, Team, User
@@ -242,3 +243,21 @@ def test_two_who_add_the_same_person_at_once_make_one_member_with_one_primary_te
         assert codes == ["", "", ""]
         assert sorted(primary for _name, primary in membership(of=max_)) == [False, True]
         Membership.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_a_team_is_changed_who_edits_a_person_may_put_them_in(transactional_db: None) -> None:
+    """Else two administrators deadlock: one holds the team and wants the person, the other the person and the team."""
+    ada = cast.create_administrator()
+    team = team_actions.create_team(ada, "Sales", "Sells", "#3b82f6")
+    max_ = person("max")
+
+    def join() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        Membership.objects.create(user=max_, team=team)
+
+    with transaction.atomic(), Threads(1) as threads:
+        team_actions._locked(team.pk)
+        threads.run(join).result()
+    assert membership(of=max_) == [("Sales", False)]

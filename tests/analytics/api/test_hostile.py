@@ -204,6 +204,23 @@ NESTED = {
 }
 
 
+ENDLESS = {
+    "a text without an end": b'[NaN,"' + b'\\"' * DEEP,
+    "that ends in a half escape": b'[NaN,"' + b'\\"' * DEEP + b"\\",
+    "of halves of characters": b'["' + b"\\ud83d" * (DEEP // 4),
+    "in the old payload": b'{"id":"old","startTime":"2026-11-20 10:00:00","metadata":"'
+    + b"'\\\\" * (DEEP // 16)
+    + b'"}',
+}
+
+
+@each_door
+def test_texts_without_an_end_are_read_once(door: Door, path: str) -> None:
+    for name, body in ENDLESS.items():
+        with door.answering_at_once():
+            assert door.deliver(path, body).status in (200, 400, 422), name  # 200: a good call with broken metadata
+
+
 @each_door
 def test_json_that_is_nested_a_million_times_is_refused(door: Door, path: str) -> None:
     for name, body in NESTED.items():
