@@ -109,6 +109,12 @@ _refuse(
 )
 # 0 is no limit: right for workers and commands. The web role gives up on a runaway question (wsgi.py sets 15 s).
 STATEMENT_TIMEOUT_MS = env.int("STATEMENT_TIMEOUT_MS", default=0)
+_SESSION = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "synchronous_commit": "on",  # accepted means on disk, whatever the server or a role prefers
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # of what is prepared, which analytics.models.statements alone does
+}
 _database = env.db_url_config(DATABASE_URL)
 _options = _database.pop("OPTIONS", {})
 DATABASES = {
@@ -119,9 +125,9 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
-            "prepare_threshold": 5,  # only cursors of analytics.models.statements prepare at all
+            "prepare_threshold": 5,
             **_options,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off -c plan_cache_mode=force_generic_plan",
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         },
     }
 }
