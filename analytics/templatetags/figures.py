@@ -6,7 +6,6 @@ In: plain values of the report. Out: text; only `figure` answers with HTML. Spac
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -14,13 +13,14 @@ from django.utils import timezone
 from django.utils.formats import date_format, get_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from analytics import labels
 from analytics.labels import Noun
 from analytics.metrics.figures import Measures, Named
 from analytics.periods import DayRange
+from usermgmt.templatetags.people import written
 
 register = template.Library()
 
@@ -141,15 +141,10 @@ def _joined(*parts: tuple[int, str]) -> str:
     return GAP.join(shown)
 
 
-@lru_cache(maxsize=4096)  # a table of a year writes the same days again and again
-def _written(value: dt.date, pattern: str, language: str | None) -> str:
-    return date_format(value, pattern).replace(" ", GAP)
-
-
 @register.filter
 def day(value: dt.date) -> str:
     """24 Oct 2026."""
-    return _written(value, pgettext("date format: day, month, year", "j M Y"), get_language())
+    return written(value)
 
 
 @register.filter
@@ -165,7 +160,7 @@ def moment(instant: dt.datetime, now: dt.datetime) -> str:
 @register.filter
 def weekday_year(value: dt.date) -> str:
     """Sat 24 Oct 2026."""
-    return _written(value, pgettext("date format: weekday, day, month, year", "D j M Y"), get_language())
+    return written(value, pgettext("date format: weekday, day, month, year", "D j M Y"))
 
 
 @register.filter

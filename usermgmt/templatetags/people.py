@@ -25,12 +25,17 @@ _PIECES = re.compile(r"[^@._+-]*[@._+-]|[^@._+-]+$")
 @register.filter
 def day_of(instant: dt.datetime) -> str:
     """24 Oct 2026."""
-    return _said(instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date(), get_language())
+    return written(instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
 
 
-@lru_cache(maxsize=4096)  # a list names few days, each many times
-def _said(day: dt.date, _language: str | None) -> str:
-    return date_format(day, pgettext("date format: day, month, year", "j M Y")).replace(" ", "\N{NO-BREAK SPACE}")
+def written(day: dt.date, pattern: str = "") -> str:
+    """24 Oct 2026, or as `pattern` says, in the reader's language."""
+    return _written(day, pattern or pgettext("date format: day, month, year", "j M Y"), get_language())
+
+
+@lru_cache(maxsize=4096)  # a list, or a table of a year, writes the same days again and again
+def _written(day: dt.date, pattern: str, _language: str | None) -> str:
+    return date_format(day, pattern).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.filter
