@@ -146,8 +146,9 @@ def test_the_effect_is_shown_and_nothing_is_written(administrator: Actor) -> Non
     said = GOOD | {"tokens": "100", "preview": "1"}
     fragment = administrator.post(NEW, said, headers={"HX-Request": "true"})
     assert text(soup(fragment)).startswith(
-        "Would have blocked 2 people in the last 30 days. 1 Mar – 31 Mar 2026: reached on Fri 6 Mar 2026 "
-        "2 requests came on later days of these periods."
+        "Would have blocked 2 people in the last 30 days. 2 requests came after it was reached. "
+        "Ann 1 request bob 1 request 1 Mar – 31 Mar 2026: reached on 6 Mar 2026, 10:30 then 2 requests of 2 people "
+        "Played again request by request, 14 Feb – 15 Mar 2026 (UTC)"
     )
     whole = administrator.post(NEW, said)
     assert text(soup(fragment)) in text(soup(whole).select_one("#effect"))
@@ -158,9 +159,11 @@ def test_the_effect_is_shown_and_nothing_is_written(administrator: Actor) -> Non
 def test_the_effect_on_every_person_names_them(administrator: Actor) -> None:
     person = ann()
     use(100, days_ago=9, user_id="ann")
+    use(1, days_ago=8, user_id="ann")
     said = GOOD | {"scope": "everybody", "tokens": "100", "enforcement": "soft", "preview": "1"}
     shown = soup(administrator.post(NEW, said, headers={"HX-Request": "true"}))
-    assert "Would have warned of 1 person in the last 30 days. Ann 100 tokens" in text(shown)
+    assert "Would have warned of 1 person in the last 30 days. 1 person would have reached it." in text(shown)
+    assert "Ann 1 request" in text(shown)
     assert shown.select_one(f'a[href="/admin/users/{person.pk}/"]') is not None
 
 
@@ -170,7 +173,10 @@ def test_the_effect_on_every_person_names_them(administrator: Actor) -> None:
         ({"tokens": "999"}, "Would not have been reached in the last 30 days."),
         ({"tokens": ""}, "What is filled in is not complete yet."),
         ({"scope": "person", "person": ""}, "What is filled in is not complete yet."),
-        ({"scope": "model", "model": "gpt-5", "tokens": "100"}, "Would have been reached in the last 30 days."),
+        (
+            {"scope": "model", "model": "gpt-5", "tokens": "100"},
+            "Would have been reached in the last 30 days, and held up nobody: no request came afterwards.",
+        ),
     ],
 )
 def test_the_effect_of_what_does_little_or_is_not_complete(
@@ -222,7 +228,7 @@ def test_the_effect_of_an_edit_is_that_of_the_new_rules(administrator: Actor) ->
     use(100)
     said = opened(administrator, made) | {"tokens": "100", "preview": "1"}
     response = administrator.post(edit_url(made), said, headers={"HX-Request": "true"})
-    assert "Would have been reached in the last 30 days." in text(soup(response))
+    assert "Would have been reached in the last 30 days, and held up nobody" in text(soup(response))
     assert TokenLimit.objects.get().tokens == 1000
 
 
