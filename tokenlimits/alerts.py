@@ -132,7 +132,7 @@ def pace_of(reading: Reading, now: dt.datetime, zone: ZoneInfo) -> Pace:
     person_id = reading.everybody.highest_id if reading.everybody else 0
     by_day = spending.tokens_by_day(meter_of(reading.limit, history, person_id))
     days = dict(zip(history, by_day, strict=True))
-    return pace.pace(reading.days, now, zone, reading.used, reading.allowed, days)
+    return pace.pace(reading.days, now, zone, reading.used, reading.allowed, days, reading.fall)
 
 
 def _alert(

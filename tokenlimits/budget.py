@@ -103,12 +103,13 @@ def _budget(now: dt.datetime, period: Period, reading: Reading | None, at: State
     bars = tuple(Bar(each, sum(tokens[day] for day in each), each == days) for each in periods)
     used = bars[-1].tokens
     before = {day: tokens[day] for day in history}
+    allowed, fall = (reading.allowed, reading.fall) if reading else (None, None)
     return Budget(
         period=period,
         days=days,
         used=used,
         reading=reading,
-        pace=pace.pace(days, now, at.time_zone, used, reading.allowed if reading else None, before),
+        pace=pace.pace(days, now, at.time_zone, used, allowed, before, fall),
         bars=bars,
         teams=usage.by_team(days),
         models=spending.by_model(days),

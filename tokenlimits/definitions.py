@@ -17,6 +17,10 @@ DEFINITIONS: dict[str, Promise] = {
     "projection": _(
         "What was used, divided by the share of the period that has passed; told once 5 % of the period have passed."
     ),
+    "runs_out": _(
+        "The first day on which the limit is reached if usage goes on at the pace of the period so far. Once a raise "
+        "is over, the limit itself counts again. An estimate: it blocks nothing."
+    ),
     "limits": _(
         "All limits that fit a request apply together, and the tightest one binds: of the workspace, of the team that "
         "usage is counted for, of the person and of the model. A person's own limit stands in place of the one for "

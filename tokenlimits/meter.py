@@ -18,6 +18,7 @@ from analytics.metrics import spending
 from analytics.metrics.spending import Everybody, Meter, Subject
 from analytics.periods import DayRange, local_midnight
 from tokenlimits.models import WHOLE, Enforcement, LimitOverride, Scope, TokenLimit
+from tokenlimits.pace import Fall
 from tokenlimits.periods import Period
 
 AMBER, RED = 75, 90  # percent
@@ -71,6 +72,18 @@ class Reading:
         if reaches(self.used, RED, self.allowed):
             return Level.RED
         return Level.AMBER if reaches(self.used, AMBER, self.allowed) else Level.CALM
+
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether there is an override that allows no more than the limit does by now."""
+        return self.override is not None and self.override.tokens <= self.limit.tokens
+
+    @property
+    def fall(self) -> Fall | None:
+        """What is allowed when the override has ended, if that is in this period."""
+        if self.override is None or self.is_outgrown or self.override.ends_on >= self.days.last:
+            return None
+        return Fall(self.override.ends_on + dt.timedelta(days=1), self.limit.tokens)
 
     @property
     def threshold(self) -> int | None:

@@ -4,6 +4,7 @@ In: the period, what was used in it, what was used on the days before it. Out: a
 
 A day counts for as much as its weekday did, on average, in the eight weeks before the period; with less than two weeks
 of history, or in a period of one day, every hour counts alike. Today counts for the part of it that has passed.
+It runs out on the first day whose share, at the pace so far, reaches what is allowed on that day.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from analytics.periods import DayRange, local_midnight
@@ -24,6 +26,13 @@ TOO_EARLY = 0.05  # of a period: before, what follows from it is noise
 class Method(StrEnum):
     HOURS = "hours"  # every hour counts alike
     WEEKDAYS = "weekdays"
+
+
+class Fall(NamedTuple):
+    """What is allowed from the day `on`, because what raised the limit is over by then."""
+
+    on: dt.date
+    allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,13 @@ def history_of(days: DayRange) -> DayRange:
 
 
 def pace(
-    days: DayRange, now: dt.datetime, zone: ZoneInfo, used: int, allowed: int | None, history: Mapping[dt.date, int]
+    days: DayRange,
+    now: dt.datetime,
+    zone: ZoneInfo,
+    used: int,
+    allowed: int | None,
+    history: Mapping[dt.date, int],
+    fall: Fall | None = None,
 ) -> Pace:
     """The pace of the period `days`, which holds `now`. `history`: tokens by day before it; days without may lack."""
     weights, method = _weights(days, history)
@@ -57,9 +72,14 @@ def pace(
     if elapsed < TOO_EARLY:
         return Pace(elapsed, method, None, None)
     runs_out = None
-    if allowed is not None and used:
-        ahead = {day: weight * (1 - passed if day == today else 1) for day, weight in weights.items() if day >= today}
-        runs_out = _runs_out(ahead, allowed - used, used / (elapsed * total))
+    if allowed is not None and used < allowed:
+        per_weight = used / (elapsed * total)
+        ahead = {
+            day: (per_weight * weight * (1 - passed if day == today else 1), _allowed_on(day, allowed, fall))
+            for day, weight in weights.items()
+            if day >= today
+        }
+        runs_out = _runs_out(used, ahead)
     return Pace(elapsed, method, round(used / elapsed), runs_out)
 
 
@@ -85,12 +105,15 @@ def _part_of_day(day: dt.date, now: dt.datetime, zone: ZoneInfo) -> float:
     return (now - start) / (end - start)
 
 
-def _runs_out(ahead: Mapping[dt.date, float], remaining: int, per_weight: float) -> dt.date | None:
-    if remaining <= 0:
-        return None
+def _allowed_on(day: dt.date, allowed: int, fall: Fall | None) -> int:
+    return allowed if fall is None or day < fall.on else min(allowed, fall.allowed)
+
+
+def _runs_out(used: int, ahead: Mapping[dt.date, tuple[float, int]]) -> dt.date | None:
+    """`ahead`: the tokens expected on each day and what is allowed on it, from today on."""
     reached = 0.0
-    for day, weight in ahead.items():
-        reached += weight * per_weight
-        if reached >= remaining:
+    for day, (expected, allowed) in ahead.items():
+        reached += expected
+        if reached >= allowed - used:
             return day
     return None

@@ -6,11 +6,11 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.periods import DayRange
-from tokenlimits.pace import HISTORY, Method, history_of, pace
+from tokenlimits.pace import HISTORY, Fall, Method, history_of, pace
 from tokenlimits.periods import Period
 
 UTC = ZoneInfo("UTC")
@@ -102,6 +102,22 @@ def test_what_lasts_exactly_to_the_end_runs_out_on_the_last_day() -> None:
     assert pace(APRIL, at("2026-04-16T00:00"), UTC, used=50, allowed=100, history={}).runs_out == APRIL.last
 
 
+def test_it_runs_out_on_the_day_after_a_raise_if_by_then_more_is_used_than_the_limit() -> None:
+    """Ten a day: 150 after the 15th. Raised to 1,000 up to the 20th, by when 200 are used."""
+    moment = at("2026-04-16T00:00")
+    for usual, day in ((180, 21), (200, 21), (201, 21), (210, 21), (211, 22), (300, 30), (301, None)):
+        fall = Fall(dt.date(2026, 4, 21), usual)
+        expected = dt.date(2026, 4, day) if day else None
+        assert pace(APRIL, moment, UTC, 150, 1000, {}, fall).runs_out == expected, usual
+    assert pace(APRIL, moment, UTC, 150, 155, {}, Fall(dt.date(2026, 4, 21), 100)).runs_out == moment.date()
+
+
+def test_a_raise_below_the_limit_lowers_nothing_when_it_ends() -> None:
+    fall = Fall(dt.date(2026, 4, 21), 1000)
+    assert pace(APRIL, at("2026-04-16T00:00"), UTC, 150, 1000, {}, fall).runs_out is None
+    assert pace(APRIL, at("2026-04-16T00:00"), UTC, 150, 200, {}, fall).runs_out == dt.date(2026, 4, 20)
+
+
 def test_nothing_used_projects_to_nothing() -> None:
     told = pace(APRIL, at("2026-04-16T00:00"), UTC, used=0, allowed=100, history={})
     assert (told.projected, told.runs_out) == (0, None)
@@ -114,6 +130,7 @@ def test_history_ends_where_the_period_begins() -> None:
     assert pace(APRIL, moment, UTC, 9, 9, later) == pace(APRIL, moment, UTC, 9, 9, working_days(APRIL))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no finding
 @given(
     hours=st.integers(0, 30 * 24 - 1),
     used=st.integers(0, 10**15),
