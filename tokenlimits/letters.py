@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
 
+from analytics.rollups import state
 from tokenlimits import labels
 from tokenlimits.models import LimitAlert
 from usermgmt import outbox
@@ -34,7 +35,7 @@ def compose(mail: Mail) -> EmailMultiAlternatives:
         "receiver": mail.recipient,
         "share": alert.used / alert.tokens,
         "url": f"{settings.BASE_URL.rstrip('/')}{reverse('limits')}",
-        "time_zone": settings.REPORTING_TIME_ZONE,
+        "time_zone": state.read().time_zone.key,
     }
     return outbox.render("tokenlimits/mail/alert", context, mail.recipient.email or "")
 

@@ -1,17 +1,17 @@
 """The limits that one person meets: their own for everybody to see themselves, and shared ones that are reached.
 
-In: a person, an instant. Out: `OwnLimits`. How much others used is nobody's business here: of shared limits it is only
-told that they are reached, and until when.
+In: a person, an instant, the zone of the days. Out: `OwnLimits`. How much others used is nobody's business here: of
+shared limits it is only told that they are reached, and until when.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from analytics.rollups import state
 from tokenlimits import meter
 from tokenlimits.meter import Reading
 from tokenlimits.models import Scope
@@ -28,15 +28,14 @@ class OwnLimits:
     reached: tuple[Reading, ...] = ()
 
 
-def limits_of(person: User, now: dt.datetime) -> OwnLimits:
-    """Two queries where no limit applies to the person, four where some do."""
-    at = state.read()
+def limits_of(person: User, now: dt.datetime, zone: ZoneInfo) -> OwnLimits:
+    """`zone`: of the rollups. One query where no limit applies to the person, three where some do."""
     primary = Membership.objects.filter(user=person, is_primary=True, team__deleted_at__isnull=True).values("team")
     applying = Q(scope__in=[Scope.WORKSPACE, Scope.EVERYBODY]) | Q(person=person) | Q(team__in=primary)
-    limits = list(meter.limits_in_force(now.astimezone(at.time_zone).date()).filter(applying))
+    limits = list(meter.limits_in_force(now.astimezone(zone).date()).filter(applying))
     with_own = {limit.period for limit in limits if limit.person_id}
     limits = [limit for limit in limits if limit.scope != Scope.EVERYBODY or limit.period not in with_own]
-    readings = meter.read_for(person.pk, limits, now, at.time_zone)
+    readings = meter.read_for(person.pk, limits, now, zone)
     own = [reading for reading in readings if reading.limit.scope in _OWN]
     return OwnLimits(
         own=tuple(sorted(own, key=lambda reading: (-reading.share, reading.limit.pk))),

@@ -6,7 +6,6 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
@@ -40,9 +39,9 @@ def resets_on(alert: LimitAlert) -> dt.date:
 
 
 @register.filter
-def at_minute(instant: dt.datetime, zone: str = "") -> str:
-    """24 Oct 2026, 14:03, of the reporting zone."""
-    local = instant.astimezone(ZoneInfo(zone or settings.REPORTING_TIME_ZONE))
+def at_minute(instant: dt.datetime, zone: str) -> str:
+    """24 Oct 2026, 14:03, in `zone`."""
+    local = instant.astimezone(ZoneInfo(zone))
     time = date_format(local.replace(tzinfo=None), pgettext("time of day", "H:i"))
     return f"{day(local.date())},{GAP}{time}"
 

@@ -21,6 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from analytics import charts
 from analytics.labels import Noun, label
 from analytics.metrics.figures import PersonFigures
+from analytics.rollups import state
 from analytics.templatetags.figures import span, tick
 from tokenlimits import budget, labels
 from tokenlimits.alerts import latest
@@ -108,6 +109,7 @@ def _figure(shown: Budget) -> str:
 
 @require_safe
 def alerts(request: HttpRequest) -> HttpResponse:
-    """All alerts there ever were, the newest first. Two queries."""
-    pages = Paginator(latest(), ALERTS_A_PAGE)
-    return render(request, "tokenlimits/alerts.html", {"page": pages.get_page(request.GET.get("page"))})
+    """All alerts there ever were, the newest first. Three queries."""
+    page = Paginator(latest(), ALERTS_A_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "time_zone": state.read().time_zone.key}
+    return render(request, "tokenlimits/alerts.html", context)
