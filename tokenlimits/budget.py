@@ -10,7 +10,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from analytics.metrics import spending, usage
-from analytics.metrics.figures import ModelFigures, Named, PersonFigures
+from analytics.metrics.figures import ModelFigures, Named
+from analytics.metrics.spending import TopPeople
 from analytics.periods import DayRange
 from analytics.rollups import state
 from analytics.rollups.state import State
@@ -46,7 +47,7 @@ class Budget:
     bars: tuple[Bar, ...]
     teams: tuple[Named, ...]
     models: tuple[ModelFigures, ...]
-    people: tuple[PersonFigures, ...]
+    people: TopPeople
 
     @property
     def past(self) -> tuple[Bar, ...]:

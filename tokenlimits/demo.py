@@ -33,7 +33,7 @@ def fill(actor: User, now: dt.datetime) -> list[TokenLimit]:
         *(_limit(Scope.MODEL, Period.WEEK, m.tokens / 0.78, Enforcement.SOFT, model=m.name) for m in models),
         *(
             _limit(Scope.EVERYBODY, Period.MONTH, person.tokens * 0.9, Enforcement.SOFT)
-            for person in spending.top_people(month, 1)
+            for person in spending.top_people(month, 1).top
         ),
     ]
     made = [actions.create(actor, limit) for limit in limits]

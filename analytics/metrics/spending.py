@@ -129,21 +129,34 @@ _OF_PERSON = (
 )
 
 
-def top_people(days: DayRange, most: int) -> tuple[PersonFigures, ...]:
+@dataclass(frozen=True, slots=True)
+class TopPeople:
+    """Those who used the most, and of how many with any tokens; `tokens` are those of all of them."""
+
+    top: tuple[PersonFigures, ...] = ()
+    people: int = 0
+    tokens: int = 0
+
+
+def top_people(days: DayRange, most: int) -> TopPeople:
     """Those who used the most tokens, by tokens, then requests, then id; at most `most` of them. One query.
 
     Reads daily_user by the index daily_user_day.
     """
     rows = _rows(
-        f"""SELECT {_OF_PERSON} FROM (
-                SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN}
-                GROUP BY user_id HAVING sum(input_tokens + output_tokens) > 0
-                ORDER BY sum(input_tokens + output_tokens) DESC, sum(requests) DESC, user_id LIMIT %(most)s
+        f"""SELECT u.people, u.tokens, {_OF_PERSON} FROM (
+                SELECT count(*) OVER () AS people, (sum(input_tokens + output_tokens) OVER ())::bigint AS tokens, used.*
+                FROM (
+                    SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN}
+                    GROUP BY user_id HAVING sum(input_tokens + output_tokens) > 0
+                ) used ORDER BY input_tokens + output_tokens DESC, requests DESC, user_id LIMIT %(most)s
             ) u JOIN person p ON p.id = u.user_id
             ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.id""",
         {"start": days.start, "end": days.end, "most": most},
     )
-    return tuple(PersonFigures(*row) for row in rows)
+    if not rows:
+        return TopPeople()
+    return TopPeople(tuple(PersonFigures(*figures) for _people, _tokens, *figures in rows), *rows[0][:2])
 
 
 @dataclass(frozen=True, slots=True)

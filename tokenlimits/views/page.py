@@ -6,7 +6,8 @@ In: the period that the URL asks for. Out: the page, or for htmx the part that a
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -49,6 +50,16 @@ class Ranked:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The first rows; `more` further ones together; of people, what was used by nobody who is known. They add up."""
+
+    rows: tuple[Ranked, ...]
+    more: int
+    rest: Ranked | None
+    nobody: Ranked | None = None
+
+
 @require_safe
 @vary_on_headers("HX-Request")
 def page(request: HttpRequest) -> HttpResponse:
@@ -80,23 +91,34 @@ def _context(standing: Standing, now: dt.datetime, *, whole: bool) -> dict[str, 
     }
 
 
-def _rankings(shown: Budget) -> dict[str, tuple[Ranked, ...]]:
-    """Who and what used the most, ten of each at most."""
-    teams = [(label(team, Noun.TEAM), team.tokens, "") for team in shown.teams]
-    models = [(model.name or _("No model named"), model.tokens, "") for model in shown.models]
-    people = [(_called(person), person.tokens, reverse("person", args=[person.id])) for person in shown.people]
-    return {"teams": _ranked(teams, shown), "models": _ranked(models, shown), "people": _ranked(people, shown)}
+def _rankings(shown: Budget) -> dict[str, Ranking]:
+    """Who and what used the most, ten of each, and what all others used together."""
+    teams = [(label(team, Noun.TEAM), team.tokens, "") for team in shown.teams if team.tokens]
+    models = [(model.name or _("No model named"), model.tokens, "") for model in shown.models if model.tokens]
+    people = [(_called(person), person.tokens, reverse("person", args=[person.id])) for person in shown.people.top]
+    everybody = shown.people
+    by_person = _ranking(people, everybody.people, everybody.tokens, shown.used)
+    return {
+        "teams": _ranking(teams, len(teams), sum(tokens for _name, tokens, _url in teams), shown.used),
+        "models": _ranking(models, len(models), sum(tokens for _name, tokens, _url in models), shown.used),
+        "people": replace(by_person, nobody=_together(shown.used - everybody.tokens, shown.used)),
+    }
 
 
 def _called(person: PersonFigures) -> str:
     return f"{person.known_as} {_('(deleted)')}" if person.deleted else person.known_as
 
 
-def _ranked(rows: list[tuple[str, int, str]], shown: Budget) -> tuple[Ranked, ...]:
-    """Rows come by tokens; those without any are left out. Parts may be a fold apart, so the whole may lack."""
-    used = [row for row in rows if row[1]][:RANKED]
-    whole = max(shown.used, 1)
-    return tuple(Ranked(name, tokens, tokens / whole, tokens / used[0][1], url) for name, tokens, url in used)
+def _ranking(rows: Sequence[tuple[str, int, str]], count: int, tokens: int, used: int) -> Ranking:
+    """Rows come by tokens; `count` and `tokens` are of all. Parts may be a fold apart, so the whole may lack."""
+    first = rows[:RANKED]
+    whole = max(used, 1)
+    ranked = tuple(Ranked(name, each, each / whole, each / first[0][1], url) for name, each, url in first)
+    return Ranking(ranked, count - len(first), _together(tokens - sum(row.tokens for row in ranked), used))
+
+
+def _together(tokens: int, used: int) -> Ranked | None:
+    return Ranked("", tokens, tokens / max(used, 1), 0) if tokens > 0 else None
 
 
 def _figure(shown: Budget) -> str:

@@ -138,16 +138,17 @@ def test_top_people_are_those_who_used_the_most(events: list[Event], people: lis
         for event in inside(events, days):
             by_person[event.user_id] += tokens([event])
         del by_person[0]
-        top = spending.top_people(days, 3)
-        assert [person.tokens for person in top] == sorted(filter(None, by_person.values()), reverse=True)[:3]
-        assert all(by_person[person.id] == person.tokens for person in top)
+        told = spending.top_people(days, 3)
+        assert [p.tokens for p in told.top] == sorted(filter(None, by_person.values()), reverse=True)[:3]
+        assert all(by_person[person.id] == person.tokens for person in told.top)
+        assert (told.people, told.tokens) == (sum(map(bool, by_person.values())), by_person.total())
 
 
 def test_top_people_are_told_by_name_else_by_address_and_the_deleted_are_marked(
     events: list[Event], people: list[int]
 ) -> None:
     User.objects.filter(pk=people[0]).update(status=Status.DELETED)
-    top = spending.top_people(DayRange(FIRST.date(), FIRST.date() + 62 * DAY), 10)
+    top = spending.top_people(DayRange(FIRST.date(), FIRST.date() + 62 * DAY), 10).top
     assert {(person.known_as, person.deleted) for person in top} == {
         ("Ann", True),
         ("Bob", False),

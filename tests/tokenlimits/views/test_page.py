@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from django.core import mail
 from pytest_django import DjangoAssertNumQueries
 
 from analytics import report
@@ -23,7 +23,8 @@ from tests.tokenlimits.limits import ann, everybody, limit, override, sales, use
 from tests.usermgmt import people
 from tokenlimits import alerts, budget
 from tokenlimits.periods import Period
-from tokenlimits.views.page import _ranked
+from tokenlimits.views.page import RANKED, _ranking, _rankings
+from usermgmt import outbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
 
@@ -57,7 +58,7 @@ def ranking(soup: BeautifulSoup, name: str) -> list[tuple[str, str]]:
     found = soup.find("section", attrs={"aria-labelledby": f"{name}-title"})
     assert isinstance(found, Tag)
     return [
-        (text(row.select_one(".ranking__text")), text(row.select_one(".spending__tokens")))
+        (text(row.select_one(".ranking__text") or row.th), text(row.select_one(".spending__tokens")))
         for row in found.select("tbody tr")
     ]
 
@@ -156,14 +157,36 @@ def test_who_and_what_used_the_most_is_ranked(administrator: Actor) -> None:
     soup = page(administrator)
     assert ranking(soup, "by-team") == [("Sales", "300"), ("Legal", "200"), ("No team", "100")]
     assert ranking(soup, "by-model") == [("gpt-5", "500"), ("No model named", "100")]
-    assert ranking(soup, "by-person") == [("Ann", "300")]
+    assert ranking(soup, "by-person") == [("Ann", "300"), ("No person named", "300")]
     assert soup.select_one(f'a[href="/admin/users/{person.pk}/"]') is not None
 
 
+def test_what_is_beyond_the_first_ten_is_told_together_so_that_the_parts_add_up(administrator: Actor) -> None:
+    for number in range(RANKED + 2):
+        use(100 + number, user_id=f"person {number:02}", team=f"Team {number:02}", model=f"model {number:02}")
+    use(7)
+    soup = page(administrator)
+    for name, last in (
+        ("by-team", ["and 3 more"]),
+        ("by-model", ["and 3 more"]),
+        ("by-person", ["and 2 more", "No person named"]),
+    ):
+        listed = ranking(soup, name)
+        assert len(listed) == RANKED + len(last)
+        assert [row for row, _tokens in listed[RANKED:]] == last
+        assert sum(int(tokens.replace(",", "")) for _row, tokens in listed) == 12 * 100 + 66 + 7
+
+
+def test_ten_are_all_and_nothing_is_told_of_others() -> None:
+    for number in range(RANKED):
+        use(1, user_id=f"person {number}", team=f"Team {number}", model=f"model {number}")
+    for found in _rankings(budget.load(NOW, None).budget).values():
+        assert (len(found.rows), found.more, found.rest, found.nobody) == (RANKED, 0, None, None)
+
+
 def test_a_ranking_that_is_a_fold_ahead_of_the_whole_divides_by_no_nothing() -> None:
-    nothing = replace(budget.load(NOW, None).budget, used=0)
-    (row,) = _ranked([("gpt-5", 5, "")], nothing)
-    assert (row.tokens, row.length) == (5, 1)
+    found = _ranking([("gpt-5", 5, "")], 1, 5, used=0)
+    assert [(row.tokens, row.length) for row in found.rows] == [(5, 1)]
 
 
 # --- Equal to Analytics -------------------------------------------------------------------------------------------
@@ -188,7 +211,7 @@ def test_the_numbers_are_those_of_analytics_for_the_same_days(period: Period, zo
     present = events[-EVENTS_A_PERIOD:]
     assert {model.name: model.tokens for model in shown.models} == _sums(present, "model")
     by_person = _sums([one for one in present if one.user_id], "user_id")
-    assert {person.external_id: person.tokens for person in shown.people} == by_person
+    assert {person.external_id: person.tokens for person in shown.people.top} == by_person
     for bar in shown.bars:
         assert bar.tokens == report.load(bar.days, NOW, report.read_state()).totals.tokens > 0
 
@@ -302,6 +325,21 @@ def test_the_latest_alerts_are_listed_and_all_of_them_on_their_own_page(administ
     whole = BeautifulSoup(administrator.get("/admin/limits/alerts/").content, "html.parser")
     assert len(whole.select(".alerts__row")) == 9
     assert administrator.get("/admin/limits/alerts/?page=999x").status_code == 200
+
+
+def test_hours_are_told_in_the_zone_of_the_days_which_is_named(administrator: Actor) -> None:
+    """Not in that of the settings: until the rollups are rebuilt, the days are those of another zone."""
+    rebuild_all(ZoneInfo("Asia/Kathmandu"))
+    limit(100)
+    use(55)
+    alerts.tell_due(NOW)
+    for url, place in ((URL, "section[aria-labelledby=alerts-title]"), (f"{URL}alerts/", "main")):
+        said = text(BeautifulSoup(administrator.get(url).content, "html.parser").select_one(place))
+        assert "Asia/Kathmandu" in said
+        assert "15 Mar 2026, 16:15" in said
+    outbox.send_due(NOW)
+    (message,) = mail.outbox
+    assert "(Asia/Kathmandu)" in message.body
 
 
 # --- Who may see it, and what it costs ----------------------------------------------------------------------------
