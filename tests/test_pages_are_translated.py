@@ -209,7 +209,7 @@ def test_the_audit_log(athena: Actor) -> None:
     )
     who = actor_of(athena)
     for scope in (Scope.WORKSPACE, Scope.EVERYBODY):
-        made = limit_actions.create(who, TokenLimit(scope=scope, period="week", tokens=10**6, enforcement="hard"))
+        made = limit_actions.create(who, TokenLimit(scope=scope, period="week", tokens=10**6, enforcement="hard"), NOW)
         limit_actions.edit(who, made.pk, limit_actions.version(made), Rules(2 * 10**6, "soft", (80,)), NOW)
     keys.create(who, "Κλειδί", [], source="")
     counts = {"created": 1, "updated": 2, "left_out": 3}

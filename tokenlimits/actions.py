@@ -1,6 +1,7 @@
 """Everything that changes limits: checked, all or nothing, in the audit log with before and after.
 
-A raised limit is armed again: alerts of thresholds that are not reached any more under it may be told anew.
+A raised limit is armed again: alerts of thresholds that are not reached any more under it may be told anew. So is the
+one for every person when whoever had reached it gets a limit of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from django.utils.translation import override as language
 from analytics.rollups import state
 from tokenlimits import labels, meter
 from tokenlimits.meter import Reading, reaches
-from tokenlimits.models import LimitAlert, LimitOverride, TokenLimit
+from tokenlimits.models import LimitAlert, LimitOverride, Scope, TokenLimit
+from tokenlimits.periods import Period
 from usermgmt import audit
 from usermgmt.models import Action, User
 from usermgmt.refusals import Refused
@@ -51,7 +53,7 @@ def version(limit: TokenLimit) -> str:
     return limit.updated_at.isoformat()
 
 
-def create(actor: User, limit: TokenLimit) -> TokenLimit:
+def create(actor: User, limit: TokenLimit, now: dt.datetime) -> TokenLimit:
     """Stores a limit that is not stored yet. Refused: limit_exists."""
     with transaction.atomic():
         try:
@@ -62,6 +64,8 @@ def create(actor: User, limit: TokenLimit) -> TokenLimit:
                 raise
             raise refused("limit_exists") from error
         _record(actor, Action.LIMIT_CREATED, limit, after=_values(limit))
+        if limit.scope == Scope.PERSON:
+            _rearm_everybody(limit.period, now)
     return limit
 
 
@@ -94,17 +98,22 @@ def remove(actor: User, limit_id: int, now: dt.datetime) -> None:
 def raise_until(
     actor: User, limit_id: int, tokens: int, ends_on: dt.date, reason: str, now: dt.datetime
 ) -> LimitOverride:
-    """Allows more until the end of a day. Raises TokenLimit.DoesNotExist.
+    """Allows more until the end of a day; in place of an override that the limit has outgrown.
+
+    Raises TokenLimit.DoesNotExist.
 
     Refused: limit_removed, override_open, override_not_higher, override_over.
     """
     limit = _locked(limit_id)
-    if _open_overrides(limit, now).exists():
+    opened = _open_overrides(limit, now).first()
+    if opened and opened.tokens > limit.tokens:
         raise refused("override_open")
     if tokens <= limit.tokens:
         raise refused("override_not_higher")
     if ends_on < _today(now):
         raise refused("override_over")
+    if opened:
+        _end(opened, limit, actor, now)
     override = LimitOverride.objects.create(
         limit=limit, tokens=tokens, starts_at=now, ends_on=ends_on, reason=reason, created_by=actor
     )
@@ -120,34 +129,54 @@ def end_override(actor: User, limit_id: int, now: dt.datetime) -> bool:
     override = _open_overrides(limit, now).first()
     if override is None:
         return False
+    _end(override, limit, actor, now)
+    return True
+
+
+def _end(override: LimitOverride, limit: TokenLimit, actor: User, now: dt.datetime) -> None:
     override.ended_at = now
     override.save()
     _record(actor, Action.OVERRIDE_ENDED, limit, before=_override_values(override))
-    return True
 
 
 # --- Alerts armed again ---------------------------------------------------------------------------------------------
 
 
-def _rearm(limit: TokenLimit, now: dt.datetime) -> None:
-    """Of this period's alerts, those that a raise has put out of reach again."""
+def _rearm(limit: TokenLimit, now: dt.datetime, *, raised: bool = True) -> None:
+    """Of this period's alerts, those that a raise, or another reason, has put out of reach again."""
+    start = Period(limit.period).around(_today(now)).start
+    told = list(LimitAlert.objects.filter(limit=limit, period_start=start, rearmed_at__isnull=True))
+    if not told:
+        return
     reading = reading_of(limit, now)
-    told = LimitAlert.objects.filter(limit=limit, period_start=reading.days.start, rearmed_at__isnull=True)
     out_of_reach = [
         alert.pk
         for alert in told
-        if reading.allowed > alert.tokens and not reaches(reading.used, alert.threshold, reading.allowed)
+        if (reading.allowed > alert.tokens or not raised)
+        and not reaches(reading.used, alert.threshold, reading.allowed)
     ]
     LimitAlert.objects.filter(pk__in=out_of_reach).update(rearmed_at=now)
+
+
+def _rearm_everybody(period: str, now: dt.datetime) -> None:
+    """Of the limit for every person, after somebody got one of their own: they may be who had reached it."""
+    everybody = TokenLimit.objects.filter(scope=Scope.EVERYBODY, period=period, removed_at__isnull=True)
+    for limit in everybody.select_for_update(of=["self"]):
+        _rearm(limit, now, raised=False)
 
 
 def reading_of(limit: TokenLimit, now: dt.datetime) -> Reading:
     """The reading of one limit as it stands in the database now."""
     zone = _zone()
-    fresh = meter.limits_in_force(now.astimezone(zone).date())
-    # Who has a limit of their own is left out of the one for every person: that takes the others to know.
-    limits = list(fresh) if limit.scope == "everybody" else list(fresh.filter(pk=limit.pk))
-    return next(reading for reading in meter.read(limits, now, zone) if reading.limit.pk == limit.pk)
+    fresh = meter.limits_in_force(now.astimezone(zone).date()).filter(pk=limit.pk)
+    own = _own_limits(limit.period) if limit.scope == Scope.EVERYBODY else {}
+    (reading,) = meter.read(list(fresh), now, zone, own)
+    return reading
+
+
+def _own_limits(period: str) -> meter.OwnLimits:
+    own = TokenLimit.objects.filter(removed_at__isnull=True, scope=Scope.PERSON, period=period)
+    return {period: list(own.values_list("person_id", flat=True))}
 
 
 # --- Rows and words -------------------------------------------------------------------------------------------------

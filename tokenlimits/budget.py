@@ -71,14 +71,15 @@ class Standing:
     at: State
 
 
-def load(now: dt.datetime, asked: Period | None) -> Standing:
+def load(now: dt.datetime, asked: Period | None, *, budget_alone: bool = False) -> Standing:
     """What the tab shows. Ten queries; asked again if a fold commits between two of them.
 
-    Without a period that is asked for: the longest over which the workspace has a limit, else the month.
+    Without a period that is asked for: the longest over which the workspace has a limit, else the month. With
+    `budget_alone` only the workspace's limits are read.
     """
     at = state.read()
     for _attempt in range(ATTEMPTS):
-        standing = _build(now, asked, at)
+        standing = _build(now, asked, at, budget_alone=budget_alone)
         after = state.read()
         if after.same_data(at):
             break
@@ -86,9 +87,11 @@ def load(now: dt.datetime, asked: Period | None) -> Standing:
     return standing  # a workspace that never stands still: parts may be one fold apart
 
 
-def _build(now: dt.datetime, asked: Period | None, at: State) -> Standing:
-    limits = list(meter.limits_in_force(now.astimezone(at.time_zone).date()))
-    readings = meter.read(limits, now, at.time_zone)
+def _build(now: dt.datetime, asked: Period | None, at: State, *, budget_alone: bool) -> Standing:
+    limits = meter.limits_in_force(now.astimezone(at.time_zone).date())
+    if budget_alone:
+        limits = limits.filter(scope=Scope.WORKSPACE)
+    readings = meter.read(list(limits), now, at.time_zone)
     workspace = {Period(r.limit.period): r for r in readings if r.limit.scope == Scope.WORKSPACE}
     period = asked or next((p for p in reversed(Period) if p in workspace), Period.MONTH)
     fullest_first = sorted(readings, key=lambda r: (-r.share, r.limit.pk))

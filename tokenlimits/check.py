@@ -105,5 +105,5 @@ def _verdict(one: Applying, used: int, wanted: int, days: DayRange, resets_at: d
     decision = Decision.ALLOWED if threshold is None else Decision.WARN
     if used >= allowed or used + wanted > allowed:
         decision = Decision.BLOCKED if limit.enforcement == Enforcement.HARD else Decision.WARN
-    until = override.ends_on if override and allowed == override.tokens else None
+    until = override.ends_on if override and override.tokens > limit.tokens else None
     return Verdict(limit, name, decision, used, allowed, threshold, days, resets_at, until)

@@ -36,7 +36,7 @@ def fill(actor: User, now: dt.datetime) -> list[TokenLimit]:
             for person in spending.top_people(month, 1).top
         ),
     ]
-    made = [actions.create(actor, limit) for limit in limits]
+    made = [actions.create(actor, limit, now) for limit in limits]
     if teams:
         raised = made[len(teams)]
         ends_on = today + dt.timedelta(days=12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -37,7 +38,11 @@ def compose(mail: Mail) -> EmailMultiAlternatives:
         "url": f"{settings.BASE_URL.rstrip('/')}{reverse('limits')}",
         "time_zone": state.read().time_zone.key,
     }
-    return outbox.render("tokenlimits/mail/alert", context, mail.recipient.email or "")
+    message = outbox.render("tokenlimits/mail/alert", context, mail.recipient.email or "")
+    # A mail may be sent twice, when a server took it and its answer was lost: the same id makes it one to who gets it.
+    host = urlsplit(settings.BASE_URL).hostname or "localhost"
+    message.extra_headers["Message-ID"] = f"<limit-alert.{alert.pk}.{mail.pk}.{alert.reached_at:%Y%m%d%H%M%S}@{host}>"
+    return message
 
 
 def register() -> None:

@@ -7,7 +7,7 @@ are those of `analytics.metrics.spending`, so they stand for everything up to th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -15,13 +15,16 @@ from zoneinfo import ZoneInfo
 from django.db.models import Prefetch, QuerySet
 
 from analytics.metrics import spending
-from analytics.metrics.spending import Everybody, Meter, Subject
+from analytics.metrics.spending import Everybody, Mark, Meter, Subject
 from analytics.periods import DayRange, local_midnight
 from tokenlimits.models import WHOLE, Enforcement, LimitOverride, Scope, TokenLimit
 from tokenlimits.pace import Fall
 from tokenlimits.periods import Period
 
 AMBER, RED = 75, 90  # percent
+
+# Period → people whose own limit stands in place of the one for every person.
+OwnLimits = Mapping[str, Sequence[int]]
 
 
 class Level(StrEnum):
@@ -131,24 +134,38 @@ def meter_of(limit: TokenLimit, days: DayRange, person_id: int = 0) -> Meter:
             return Meter(Subject.PERSON, limit.person_id or person_id, days)
 
 
-def read(limits: Sequence[TokenLimit], now: dt.datetime, zone: ZoneInfo) -> tuple[Reading, ...]:
-    """A reading of each limit, in order. One query, and one more for each period that limits every person."""
+def read(
+    limits: Sequence[TokenLimit], now: dt.datetime, zone: ZoneInfo, own: OwnLimits | None = None
+) -> tuple[Reading, ...]:
+    """A reading of each limit, in order. `own`: who has one of their own, where `limits` do not say so.
+
+    One query, and one more where some limit every person.
+    """
     today = now.astimezone(zone).date()
     periods = {period: period.around(today) for period in Period}
-    own = _with_own_limit(limits)
     counted = [limit for limit in limits if limit.scope != Scope.EVERYBODY]
     meters = [meter_of(limit, periods[Period(limit.period)]) for limit in counted]
     used = dict(zip((limit.pk for limit in counted), spending.tokens_on(meters), strict=True))
+    everybody = _everybody(limits, periods, own_limits(limits) if own is None else own)
     readings = []
     for limit in limits:
-        days, override = periods[Period(limit.period)], override_of(limit)
-        allowed, everybody = allowed_by(limit, override), None
-        if limit.scope == Scope.EVERYBODY:
-            everybody = spending.everybody(days, allowed, own.get(limit.period, ()))
-        tokens = everybody.highest if everybody else used[limit.pk]
-        resets_at = local_midnight(days.end, zone)
-        readings.append(Reading(limit, days, resets_at, tokens, allowed, override, everybody))
+        days, override, people = periods[Period(limit.period)], override_of(limit), everybody.get(limit.pk)
+        tokens = people.highest if people else used[limit.pk]
+        resets_at, allowed = local_midnight(days.end, zone), allowed_by(limit, override)
+        readings.append(Reading(limit, days, resets_at, tokens, allowed, override, people))
     return tuple(readings)
+
+
+def _everybody(
+    limits: Sequence[TokenLimit], periods: Mapping[Period, DayRange], own: OwnLimits
+) -> dict[int, Everybody]:
+    """Of the limits for every person, by id. One query, none without any."""
+    each = [limit for limit in limits if limit.scope == Scope.EVERYBODY]
+    marks = [
+        Mark(periods[Period(limit.period)], allowed_by(limit, override_of(limit)), tuple(own.get(limit.period, ())))
+        for limit in each
+    ]
+    return dict(zip((limit.pk for limit in each), spending.everybody(marks), strict=True))
 
 
 def read_for(person_id: int, limits: Sequence[TokenLimit], now: dt.datetime, zone: ZoneInfo) -> tuple[Reading, ...]:
@@ -169,8 +186,8 @@ def read_for(person_id: int, limits: Sequence[TokenLimit], now: dt.datetime, zon
     )
 
 
-def _with_own_limit(limits: Sequence[TokenLimit]) -> Mapping[str, list[int]]:
-    """Period → people whose own limit stands in place of the one for every person."""
+def own_limits(limits: Iterable[TokenLimit]) -> OwnLimits:
+    """Who of these limits has one of their own, by period."""
     own: dict[str, list[int]] = {}
     for limit in limits:
         if limit.person_id:

@@ -7,7 +7,7 @@ same rollups as the Analytics page's, so that both say the same.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -169,65 +169,59 @@ class Everybody:
     highest_id: int
 
 
-def everybody(days: DayRange, tokens: int, leave_out: Collection[int] = ()) -> Everybody:
-    """How many people used as many tokens as that, and the most that one used. One query, by daily_user_day."""
-    ((people, reached, highest, highest_id),) = _rows(
-        f"""WITH used AS MATERIALIZED (
-                SELECT * FROM (
-                    SELECT user_id, sum(input_tokens + output_tokens)::bigint AS tokens FROM daily_user
-                    WHERE {_WITHIN} GROUP BY user_id OFFSET 0  -- people are left out by the sum, not by the day
-                ) everybody WHERE user_id <> ALL(%(leave_out)s::bigint[])
-            )
-            SELECT count(*) FILTER (WHERE tokens > 0), count(*) FILTER (WHERE tokens >= %(tokens)s),
-                coalesce(max(tokens), 0),
-                coalesce((SELECT user_id FROM used WHERE tokens > 0 ORDER BY tokens DESC, user_id LIMIT 1), 0)
-            FROM used""",
-        {"start": days.start, "end": days.end, "tokens": tokens, "leave_out": list(leave_out)},
-    )
-    return Everybody(people, reached, highest, highest_id)
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A number of tokens that each person's sum over some days is held against; some people are left out."""
+
+    days: DayRange
+    tokens: int
+    leave_out: tuple[int, ...] = ()
 
 
-def who_reached(
-    periods: Sequence[DayRange], tokens: int, most: int, leave_out: Collection[int] = ()
-) -> tuple[int, tuple[PersonFigures, ...]]:
-    """How many people used as many tokens as that in any one of the periods; and at most `most` of them, with the sums
-    of the one in which they used the most, by tokens, then requests, then id. One query, by daily_user_day.
+def everybody(marks: Sequence[Mark]) -> tuple[Everybody, ...]:
+    """How many people used as many tokens as each mark says, and the most that one used, in order.
+
+    One query however many, none for none; all marks read daily_user once, by daily_user_day: their days lie together.
     """
-    rows = _rows(
-        f"""SELECT u.people, {_OF_PERSON} FROM (
-                SELECT count(*) OVER () AS people, fullest.* FROM (
-                    SELECT DISTINCT ON (user_id) * FROM (
-                        SELECT user_id, {_NAMED_SUMS}
-                        FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(first, next)
-                        JOIN daily_user ON day >= first AND day < next
-                        GROUP BY user_id, first HAVING sum(input_tokens + output_tokens) >= %(tokens)s
-                    ) reached WHERE user_id <> ALL(%(leave_out)s::bigint[])
-                    ORDER BY user_id, input_tokens + output_tokens DESC
-                ) fullest ORDER BY input_tokens + output_tokens DESC, requests DESC, user_id LIMIT %(most)s
-            ) u JOIN person p ON p.id = u.user_id
-            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.id""",
-        {
-            "starts": [period.start for period in periods],
-            "ends": [period.end for period in periods],
-            "tokens": tokens,
-            "most": most,
-            "leave_out": list(leave_out),
-        },
+    if not marks:
+        return ()
+    sums, figures = [], []
+    params: dict[str, Any] = {"start": min(m.days.start for m in marks), "end": max(m.days.end for m in marks)}
+    for n, mark in enumerate(marks):
+        sums.append(
+            f"""coalesce(sum(input_tokens + output_tokens)
+                FILTER (WHERE day >= %(start_{n})s AND day < %(end_{n})s), 0)::bigint AS tokens_{n}"""
+        )
+        counted = f"tokens_{n} > 0 AND user_id <> ALL(%(leave_out_{n})s::bigint[])"
+        figures.append(
+            f"""count(*) FILTER (WHERE {counted}),
+                count(*) FILTER (WHERE {counted} AND tokens_{n} >= %(tokens_{n})s),
+                coalesce(max(tokens_{n}) FILTER (WHERE {counted}), 0),
+                coalesce((SELECT user_id FROM used WHERE {counted} ORDER BY tokens_{n} DESC, user_id LIMIT 1), 0)"""
+        )
+        params |= {f"start_{n}": mark.days.start, f"end_{n}": mark.days.end}
+        params |= {f"tokens_{n}": mark.tokens, f"leave_out_{n}": list(mark.leave_out)}
+    # OFFSET 0: people are left out by their sums, not by the day.
+    (row,) = _rows(
+        f"""WITH used AS MATERIALIZED (
+                SELECT user_id, {", ".join(sums)} FROM daily_user WHERE {_WITHIN} GROUP BY user_id OFFSET 0
+            )
+            SELECT {", ".join(figures)} FROM used""",
+        params,
     )
-    return (rows[0][0] if rows else 0), tuple(PersonFigures(*figures) for _people, *figures in rows)
+    return tuple(Everybody(*row[place : place + 4]) for place in range(0, len(row), 4))
 
 
-def people_on(ranges: Sequence[DayRange], among: Collection[int] | None = None) -> int:
-    """Distinct people with a request on any of these days, of all or `among` these. One query, none for no days."""
+def people_on(ranges: Sequence[DayRange]) -> int:
+    """Distinct people with a request on any of these days. One query, none for no days."""
     if not ranges:
         return 0
-    whom = "" if among is None else "AND user_id = ANY(%(among)s::bigint[])"
     ((people,),) = _rows(
-        f"""SELECT count(DISTINCT user_id)
+        """SELECT count(DISTINCT user_id)
             FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS range(first, next)
             JOIN daily_user ON day >= first AND day < next
-            WHERE requests > 0 {whom}""",
-        {"starts": [r.start for r in ranges], "ends": [r.end for r in ranges], "among": list(among or ())},
+            WHERE requests > 0""",
+        {"starts": [r.start for r in ranges], "ends": [r.end for r in ranges]},
     )
     return int(people)
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from analytics import keys
 from analytics.models.keys import Scope
 from analytics.rollups import state
-from tests.benchmarks import people, stage, tables
+from tests.benchmarks import limit_pages, people, stage, tables
 from tests.benchmarks.page import require_ok
 from tests.benchmarks.timing import seconds
 from tests.benchmarks.workspaces import Workspace
@@ -90,6 +90,7 @@ def compare(workspaces: Sequence[Workspace], rounds: int) -> None:
     ]
     columns = ("question", "p50 ms", "p99 ms", "p50 ÷ look-up")
     tables.show(f"The check at {PEOPLE:,} people and {LIMITS:,} limits, {CHECKS:,} times", columns, rows)
+    limit_pages.compare(DATABASE, PEOPLE, rounds)
 
 
 def _question(chance: random.Random) -> Question:

@@ -34,12 +34,12 @@ class Visitor:
         client.force_login(User.objects.filter(role=Role.ADMINISTRATOR, status=Status.ACTIVE).earliest("pk"))
         self._cookie = client.cookies[settings.SESSION_COOKIE_NAME].OutputString()
 
-    def get(self, path: str, query: str) -> Iterator[bytes]:
+    def get(self, path: str, query: str, headers: dict[str, str] | None = None) -> Iterator[bytes]:
         """The body of the answer, piece by piece as the server would send it."""
         from panta_admin.wsgi import application
 
         environ: dict[str, Any] = {"HTTP_COOKIE": self._cookie, "HTTP_HOST": stage.HOST}
-        environ |= {"PATH_INFO": path, "QUERY_STRING": query}
+        environ |= {"PATH_INFO": path, "QUERY_STRING": query} | (headers or {})
         setup_testing_defaults(environ)
         stage.use(self.workspace.database)
         with closing(application(environ, require_ok)) as body:

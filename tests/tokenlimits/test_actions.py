@@ -60,7 +60,7 @@ def entry() -> tuple[str, str, dict[str, Any], dict[str, Any]]:
 
 
 def test_a_new_limit_is_stored_and_told_in_the_log(ada: User) -> None:
-    made = actions.create(ada, unsaved(100, scope=Scope.TEAM, team=sales()))
+    made = actions.create(ada, unsaved(100, scope=Scope.TEAM, team=sales()), NOW)
     assert TokenLimit.objects.get() == made
     values = {"tokens": 100, "period": "month", "enforcement": "hard", "thresholds": [50, 80, 100]}
     assert entry() == ("limit.created", "Sales, per month", {}, values)
@@ -69,7 +69,7 @@ def test_a_new_limit_is_stored_and_told_in_the_log(ada: User) -> None:
 
 def test_a_persons_limit_stands_on_their_page_in_the_log(ada: User) -> None:
     person = ann()
-    actions.create(ada, unsaved(scope=Scope.PERSON, person=person))
+    actions.create(ada, unsaved(scope=Scope.PERSON, person=person), NOW)
     assert AuditEntry.objects.latest("pk").person_id == person.pk
 
 
@@ -81,15 +81,15 @@ def test_a_second_limit_for_the_same_tokens_and_period_is_refused_and_leaves_not
         Scope.MODEL: {"model": "gpt-5"},
     }
     target = targets.get(scope, {})
-    first = actions.create(ada, unsaved(scope=scope, **target))
+    first = actions.create(ada, unsaved(scope=scope, **target), NOW)
     before = AuditEntry.objects.count()
     with pytest.raises(Refused) as refused:
-        actions.create(ada, unsaved(900, scope=scope, **target))
+        actions.create(ada, unsaved(900, scope=scope, **target), NOW)
     assert refused.value.code == "limit_exists"
     assert AuditEntry.objects.count() == before
-    actions.create(ada, unsaved(period="week", scope=scope, **target))
+    actions.create(ada, unsaved(period="week", scope=scope, **target), NOW)
     actions.remove(ada, first.pk, NOW)
-    actions.create(ada, unsaved(scope=scope, **target))
+    actions.create(ada, unsaved(scope=scope, **target), NOW)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_database_itself_takes_no_limit_that_makes_no_sense(wrong: dict[str,
 def test_of_two_administrators_who_make_the_same_limit_at_once_one_is_refused(ada: User) -> None:
     def make() -> str:
         try:
-            actions.create(ada, unsaved())
+            actions.create(ada, unsaved(), NOW)
         except Refused as refused:
             return refused.code
         return "made"
@@ -230,6 +230,16 @@ def test_one_override_at_a_time(ada: User) -> None:
     with pytest.raises(Refused) as refused:
         actions.raise_until(ada, made.pk, 900, SOON, "Why", NOW)
     assert refused.value.code == "override_open"
+
+
+def test_an_override_that_the_limit_has_outgrown_gives_way_to_another(ada: User) -> None:
+    made = limit(100)
+    actions.raise_until(ada, made.pk, 500, SOON, "Why", NOW)
+    edit(ada, made, rules(500))
+    actions.raise_until(ada, made.pk, 900, SOON, "More", NOW)
+    assert list(LimitOverride.objects.order_by("pk").values_list("tokens", "ended_at")) == [(500, NOW), (900, None)]
+    log = AuditEntry.objects.order_by("-pk").values_list("action", flat=True)
+    assert list(log[:2]) == ["override.created", "override.ended"]
 
 
 def test_an_override_can_be_ended_before_its_time_once(ada: User) -> None:

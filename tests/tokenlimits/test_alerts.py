@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import signal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail as outgoing
+from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from analytics.models.rollups import RollupState
+from analytics.rollups.fold import fold_pending
 from analytics.rollups.rebuild import rebuild_all
+from tests.analytics import parallel, workspace
 from tests.analytics.parallel import Threads
 from tests.cast import NOW
 from tests.tokenlimits.limits import TODAY, ann, everybody, limit, override, sales, use
@@ -109,6 +115,32 @@ def test_every_administrator_who_can_be_reached_gets_one_mail() -> None:
     told()
     told()
     assert sorted(str(mail.recipient) for mail in Mail.objects.all()) == ["Ada", "Berta"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_however_many_fold_and_look_while_usage_comes_in_each_threshold_is_told_once(ada: User) -> None:
+    """Four at once, each with a connection of its own, 120 tokens between them: all thresholds pass in the rush."""
+    limit(100)
+    everybody(110, "week", thresholds=[50])
+
+    def work() -> int:
+        told_here = 0
+        for _ in range(6):
+            workspace.store(workspace.event(tokens=5, user_id="ann"))
+            fold_pending(wait_s=5)
+            told_here += alerts.tell_due(NOW)
+        return told_here
+
+    with Threads(4) as threads:
+        counts = [threads.run(work) for _ in range(4)]
+    assert sum(count.result() for count in counts) + alerts.tell_due(NOW) == 4
+    stand = LimitAlert.objects.order_by("limit", "threshold").values_list("limit__scope", "threshold", "used")
+    assert [(scope, threshold) for scope, threshold, _used in stand] == [
+        ("workspace", 50), ("workspace", 80), ("workspace", 100), ("everybody", 50),
+    ]  # fmt: skip
+    assert all(used >= threshold for _scope, threshold, used in stand)
+    assert Mail.objects.count() == LimitAlert.objects.filter(told=True).count()
+    assert set(Mail.objects.values_list("subject_id")) == set(LimitAlert.objects.filter(told=True).values_list("pk"))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -325,6 +357,42 @@ def test_an_override_counts_while_it_is_open() -> None:
     assert told() == []
 
 
+def _somebody_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+        return cursor.fetchone() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limit_that_is_raised_while_somebody_looks_tells_nothing(ada: User) -> None:
+    made = limit(100)
+    use(100)
+    with Threads(1) as threads:
+        with transaction.atomic():
+            edit(made, 1000, ada)
+            looked = threads.run(alerts.tell_due, NOW)  # reads the limit as it was, and waits for its row
+            parallel.until(_somebody_waits_for_a_row, "the look comes to the limit")
+        assert looked.result() == 0
+    assert not LimitAlert.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limit_that_is_raised_while_it_is_told_is_armed_again(ada: User) -> None:
+    made = limit(100)
+    use(85)
+    with Threads(2) as threads:
+        with parallel.locked("limit_alert"):
+            looked = threads.run(alerts.tell_due, NOW)  # has the limit's row, and waits to write
+            parallel.until_somebody_waits_for("limit_alert")
+            edited = threads.run(edit, made, 1000, ada)
+            parallel.until(_somebody_waits_for_a_row, "the edit comes to the limit")
+        assert looked.result() == 2
+        edited.result()
+    assert LimitAlert.objects.filter(rearmed_at__isnull=True).count() == 0
+    use(415)
+    assert told() == [50]
+
+
 # --- Every person -------------------------------------------------------------------------------------------------
 
 
@@ -338,6 +406,21 @@ def test_a_limit_for_every_person_is_told_once_with_whoever_was_first() -> None:
     use(30, user_id="ann")
     assert told() == [80]
     assert {alert.person for alert in LimitAlert.objects.all()} == {person}
+
+
+def test_who_reached_it_and_gets_a_limit_of_their_own_frees_it_for_the_others(ada: User) -> None:
+    person = ann()
+    everybody(100)
+    use(100, user_id="ann")
+    use(55, user_id="bob")
+    assert told() == [50, 80, 100]
+    own = TokenLimit(scope="person", person=person, period="month", tokens=500, enforcement="soft", thresholds=[])
+    actions.create(ada, own, NOW)
+    assert told() == []  # Bob is beyond the half still
+    use(30, user_id="bob")
+    assert told() == [80]
+    newest = LimitAlert.objects.latest("pk")
+    assert (newest.person and newest.person.external_id, newest.used) == ("bob", 85)
 
 
 # --- The mail -----------------------------------------------------------------------------------------------------
@@ -364,6 +447,54 @@ def test_the_mail_says_which_limit_how_much_the_pace_and_until_when(settings: Se
     html = message.alternatives[0][0]  # type: ignore[attr-defined]
     assert "85" in html
     assert "https://panta.example/admin/limits/" in html
+
+
+_DIES_WHEN_THE_SERVER_HAS_TAKEN_IT = """
+import os, signal, sys
+import django
+django.setup()
+from django.core.mail import EmailMultiAlternatives
+from django.utils import timezone
+from tokenlimits import alerts
+from usermgmt import outbox
+
+def taken(message):
+    with open(sys.argv[1], "w") as file:
+        file.write(message.extra_headers["Message-ID"])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+EmailMultiAlternatives.send = taken
+now = timezone.datetime.fromisoformat(sys.argv[2])
+assert alerts.tell_due(now) == 3
+outbox.send_due(now)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_after_the_server_took_the_mail_leads_to_the_same_mail_again(tmp_path: Path) -> None:
+    """Told by one process and sent by another: one alert, one row in the outbox, one Message-ID."""
+    limit(100)
+    use(100)
+    note = tmp_path / "message-id"
+    worker = parallel.python("-c", _DIES_WHEN_THE_SERVER_HAS_TAKEN_IT, str(note), NOW.isoformat())
+    assert worker.wait(parallel.PATIENCE_S) == -signal.SIGKILL
+    assert told() == []
+    parallel.until(lambda: bool(sent()), "the mail is free again")
+    (message,) = outgoing.outbox
+    assert message.message()["Message-ID"] == note.read_text() != ""
+    assert sent() == []
+    assert (LimitAlert.objects.count(), Mail.objects.count()) == (3, 1)
+
+
+def test_each_mail_has_an_id_of_its_own(settings: Settings) -> None:
+    settings.BASE_URL = "https://panta.example:8443/"
+    people.administrator("Berta", email="berta@example.com")
+    limit(100)
+    use(100)
+    told()
+    ids = {message.message()["Message-ID"] for message in sent()}
+    assert len(ids) == 2
+    assert all(re.fullmatch(r"<limit-alert\.[0-9.]+@panta\.example>", one) for one in ids)
 
 
 def test_a_name_in_the_mail_is_text() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -230,37 +229,6 @@ def test_of_two_that_block_the_one_that_lasts_longer_binds() -> None:
     assert [verdict.limit.period for verdict in answer.verdicts] == ["month", "day", "week"]
 
 
-def test_whatever_limits_there_are_the_answer_is_that_of_the_worst_one() -> None:
-    """Against a naive reading of the rules, on random limits and random use."""
-    chance = random.Random(11)
-    ann()
-    use(100, user_id="ann", model="gpt-5")
-    for _ in range(40):
-        TokenLimit.objects.all().delete()
-        made = [
-            limit(
-                chance.choice([99, 100, 101, 120, 150, 200, 201, 500]),
-                period,
-                hard=chance.random() < 0.5,
-                thresholds=chance.choice([[], [50], [50, 80, 100]]),
-                **target,
-            )
-            for target in ({}, {"model": "gpt-5"}, {"team": sales()})
-            for period in chance.sample(["day", "week", "month"], chance.randrange(3))
-        ]
-        wanted = chance.choice([0, 1, 20, 100])
-        worst = 0
-        for each in made:
-            over = each.tokens <= 100 or 100 + wanted > each.tokens
-            if over:
-                worst = max(worst, 2 if each.enforcement == "hard" else 1)
-            elif any(t * each.tokens <= 100 * 100 for t in each.thresholds):
-                worst = max(worst, 1)
-        answer = ask(user="ann", model="gpt-5", tokens=wanted)
-        assert list(Decision).index(answer.decision) == worst
-        assert applying(answer) == {each.pk for each in made}
-
-
 # --- Overrides ----------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +243,23 @@ def test_an_override_allows_more_until_its_last_day_is_over() -> None:
         NOW.date(),
     )
     assert (after.decision, binding(after).allowed, binding(after).override_until) == (Decision.BLOCKED, 100, None)
+
+
+def test_days_of_23_and_of_25_hours_are_whole() -> None:
+    """Berlin's clocks go forward on 29 March 2026 and back on 25 October."""
+    rebuild_all(ZoneInfo("Europe/Berlin"))
+    limit(100, "day")
+    for start, hours in (("2026-03-28T23:00Z", 23), ("2026-10-24T22:00Z", 25)):
+        first = dt.datetime.fromisoformat(start)
+        next_day = first + dt.timedelta(hours=hours)
+        moment = dt.timedelta(seconds=1)
+        use(50, now=first)
+        use(50, now=next_day - moment)
+        at_start, at_end, after = (ask(now=now) for now in (first, next_day - moment, next_day))
+        assert [binding(each).used for each in (at_start, at_end, after)] == [100, 100, 0]
+        assert binding(at_start).resets_at == binding(at_end).resets_at == next_day
+        assert binding(ask(now=first - moment)).resets_at == first
+        assert (at_end.decision, after.decision) == (Decision.BLOCKED, Decision.ALLOWED)
 
 
 # --- Unknown names ------------------------------------------------------------------------------------------------

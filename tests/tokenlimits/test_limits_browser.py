@@ -76,9 +76,10 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never came to {selector}")
 
 
-def test_a_first_limit_is_made_raised_and_removed_by_keyboard_alone(opened: Page, live_server: Any) -> None:
+def test_a_first_limit_is_made_edited_raised_and_removed_by_keyboard_alone(opened: Page, live_server: Any) -> None:
     people.person("Ann", external_id="ann")
-    use(300, now=timezone.now(), user_id="ann")
+    for _ in range(2):
+        use(150, now=timezone.now(), user_id="ann")
     page = opened
     page.goto(live_server.url + URL)
     tab_to(page, ".empty a.button")
@@ -87,7 +88,7 @@ def test_a_first_limit_is_made_raised_and_removed_by_keyboard_alone(opened: Page
     tab_to(page, "[name=scope]")
     press(page, "ArrowRight", "ArrowRight")  # Every person
     tab_to(page, "[name=tokens]")
-    page.keyboard.type("250")
+    page.keyboard.type("150")
     tab_to(page, "[name=enforcement]")
     press(page, "ArrowDown")
     expect(page.locator("#effect")).to_contain_text("Would have blocked 1 person in the last 30 days.")
@@ -96,16 +97,27 @@ def test_a_first_limit_is_made_raised_and_removed_by_keyboard_alone(opened: Page
     expect(page.locator(".message--success")).to_contain_text("Every person, per month is limited now.")
     row = page.locator("tr.limit")
     expect(row).to_contain_text("Reached: blocks")
+    tab_to(page, 'a[href$="/edit/"]')
+    press(page, "Enter")
+    expect(page.get_by_role("heading", name="Edit limit")).to_be_visible()
+    tab_to(page, "[name=tokens]")
+    press(page, "Control+a")
+    page.keyboard.type("300")
+    tab_to(page, "[type=submit]:not([name])")
+    press(page, "Enter")
+    expect(page.locator(".message--success")).to_contain_text("Every person, per month was saved.")
+    expect(row).to_contain_text("of 300")
     tab_to(page, 'a[href$="/raise/"]')
     press(page, "Enter")
     expect(page.get_by_role("heading", name="Raise for a time")).to_be_visible()
     tab_to(page, "[name=tokens]")
     page.keyboard.type("1 K")
-    page.locator("[name=ends_on]").fill((timezone.now().date()).isoformat())
+    tab_to(page, "[name=ends_on]")
+    page.keyboard.type(f"{timezone.now():%m%d%Y}")
     tab_to(page, "[name=reason]")
     page.keyboard.type("Workshop")
     press(page, "Enter")
-    expect(row).to_contain_text("Raised from 250 until")
+    expect(row).to_contain_text("Raised from 300 until")
     tab_to(page, 'a[href$="/remove/"]')
     press(page, "Enter")
     expect(page.get_by_role("heading", name="Remove limit")).to_be_visible()
@@ -170,11 +182,13 @@ def test_nothing_is_wider_than_the_window(opened: Page, live_server: Any, width:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
-def test_home_shows_own_limits_accessibly(opened: Page, live_server: Any) -> None:
+def test_home_shows_own_limits_accessibly_in_both_themes(opened: Page, live_server: Any) -> None:
     everybody(100)
     limit(1)
     use(5, now=timezone.now(), email="ada@example.com")
     page = opened
-    page.goto(live_server.url)
-    expect(page.get_by_role("heading", name="My limits")).to_be_visible()
-    assert axe(page) == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(live_server.url)
+        expect(page.get_by_role("heading", name="My limits")).to_be_visible()
+        assert axe(page) == [], scheme

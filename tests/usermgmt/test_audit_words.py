@@ -36,7 +36,7 @@ def words(language: str) -> Words:
 
 def test_a_limit_that_was_changed(ada: User) -> None:
     limit = TokenLimit(scope=Scope.EVERYBODY, period="month", tokens=1_000_000, enforcement="hard")
-    made = actions.create(ada, limit)
+    made = actions.create(ada, limit, NOW)
     actions.edit(ada, made.pk, actions.version(made), Rules(2_500_000, "soft", (50, 80, 100)), NOW)
     assert words("en") == (
         "Changed a token limit",
@@ -52,7 +52,7 @@ def test_a_limit_that_was_changed(ada: User) -> None:
 
 def test_a_limit_that_was_raised_for_a_time(ada: User) -> None:
     limit = TokenLimit(scope=Scope.WORKSPACE, period="week", tokens=100, enforcement="hard")
-    made = actions.create(ada, limit)
+    made = actions.create(ada, limit, NOW)
     assert words("de")[2][1] == ("Je", None, "Woche")
     actions.raise_until(ada, made.pk, 200, dt.date(2026, 3, 20), "Messe", NOW)
     assert words("de") == (

@@ -51,7 +51,7 @@ def create(request: HttpRequest) -> HttpResponse:
         return _preview(request, form, form.limit if form.is_valid() else None, now, context)
     if form.is_valid():
         try:
-            made = actions.create(_actor(request), form.limit)
+            made = actions.create(_actor(request), form.limit, now)
         except Refused as refused:
             form.add_error(None, str(refused))
         else:

@@ -66,9 +66,10 @@ def page(request: HttpRequest) -> HttpResponse:
     """Eleven queries beside sign-in's two, however many limits there are."""
     now = timezone.now()
     asked = request.GET.get("period", "")
-    standing = budget.load(now, Period(asked) if asked in list(Period) else None)
+    is_part = request.headers.get("HX-Target") == "budget" and request.headers.get("HX-Request") == "true"
+    standing = budget.load(now, Period(asked) if asked in list(Period) else None, budget_alone=is_part)
     context = _context(standing, now, whole=request.GET.get("limits") == "all")
-    if request.headers.get("HX-Target") == "budget" and request.headers.get("HX-Request") == "true":
+    if is_part:
         return render(request, f"{TEMPLATE}#spending", context)
     return render(request, TEMPLATE, context | {"alerts": latest()[:LATEST_ALERTS]})
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.metrics import spending, usage
-from analytics.metrics.spending import Meter, Subject
+from analytics.metrics.spending import Mark, Meter, Subject
 from analytics.periods import DayRange
 from analytics.rollups.fold import fold_pending
 from analytics.rollups.rebuild import rebuild_all
@@ -104,6 +104,7 @@ def test_no_meter_asks_nothing(django_assert_num_queries: DjangoAssertNumQueries
         assert spending.tokens_on([]) == ()
         assert spending.requests_on([]) == 0
         assert spending.people_on([]) == 0
+        assert spending.everybody([]) == ()
 
 
 def test_days_add_up_to_their_range(events: list[Event]) -> None:
@@ -158,6 +159,7 @@ def test_top_people_are_told_by_name_else_by_address_and_the_deleted_are_marked(
 
 
 def test_everybody_against_a_number_of_tokens(events: list[Event], people: list[int]) -> None:
+    expected, marks = [], []
     for days in random_ranges(15):
         by_person = {
             user_id: used
@@ -165,46 +167,29 @@ def test_everybody_against_a_number_of_tokens(events: list[Event], people: list[
             if (used := tokens(e for e in inside(events, days) if e.user_id == user_id))
         }
         for number in (1, max(by_person.values(), default=1), 10**9):
-            told = spending.everybody(days, number)
-            assert told.people == len(by_person)
-            assert told.reached == sum(used >= number for used in by_person.values())
-            assert told.highest == max(by_person.values(), default=0)
-            assert by_person.get(told.highest_id, 0) == told.highest
+            marks.append(Mark(days, number))
+            expected.append((number, by_person))
+    for told, (number, by_person) in zip(spending.everybody(marks), expected, strict=True):
+        assert told.people == len(by_person)
+        assert told.reached == sum(used >= number for used in by_person.values())
+        assert told.highest == max(by_person.values(), default=0)
+        assert by_person.get(told.highest_id, 0) == told.highest
 
 
 def test_who_is_left_out_of_everybody_is_not_counted(events: list[Event], people: list[int]) -> None:
     days = DayRange(FIRST.date(), FIRST.date() + 62 * DAY)
-    first = spending.everybody(days, 1)
-    second = spending.everybody(days, 1, leave_out=[first.highest_id])
+    (first,) = spending.everybody([Mark(days, 1)])
+    (second,) = spending.everybody([Mark(days, 1, (first.highest_id,))])
     assert (second.people, second.reached) == (first.people - 1, first.reached - 1)
     assert second.highest_id not in (0, first.highest_id)
 
 
-def test_who_reached_a_number_in_any_one_period(events: list[Event], people: list[int]) -> None:
-    periods = [DayRange(FIRST.date() + n * 7 * DAY, FIRST.date() + (n + 1) * 7 * DAY) for n in range(8)]
-    most = {
-        user_id: max(tokens(e for e in inside(events, period) if e.user_id == user_id) for period in periods)
-        for user_id in people
-    }
-    number = sorted(most.values())[1]  # exactly what one of them used
-    count, reached = spending.who_reached(periods, number, 100)
-    assert {person.id: person.tokens for person in reached} == {u: used for u, used in most.items() if used >= number}
-    assert count == len(reached)
-    assert [person.tokens for person in reached] == sorted((p.tokens for p in reached), reverse=True)
-    assert spending.who_reached(periods, number, 2) == (count, reached[:2])
-    _count, others = spending.who_reached(periods, 1, 100, leave_out=[people[0]])
-    assert people[0] not in {person.id for person in others}
-    assert spending.who_reached(periods, 10**15, 100) == (0, ())
-
-
-def test_requests_and_people_on_scattered_days(events: list[Event], people: list[int]) -> None:
+def test_requests_and_people_on_scattered_days(events: list[Event]) -> None:
     ranges = [DayRange(FIRST.date() + n * DAY, FIRST.date() + (n + 2) * DAY) for n in (3, 9, 30)]
     within = [event for days in ranges for event in inside(events, days)]
     meters = [Meter(Subject.TEAM, 2, days) for days in ranges]
     assert spending.requests_on(meters) == sum(event.requests for event in within if event.team_id == 2)
     assert spending.people_on(ranges) == len(oracle.active_people(within))
-    assert spending.people_on(ranges, among=people[:2]) == len(oracle.active_people(within) & set(people[:2]))
-    assert spending.people_on(ranges, among=[]) == 0
 
 
 def test_models_since_a_day_are_named_the_most_used_first() -> None:

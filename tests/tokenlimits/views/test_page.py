@@ -287,6 +287,22 @@ def test_an_override_is_told_with_its_end_and_its_reason(administrator: Actor) -
     assert soup.select_one(f'form[action="/admin/limits/{made.pk}/raise/end/"]') is not None
 
 
+def test_an_override_that_the_limit_has_outgrown_is_told_and_can_be_replaced(administrator: Actor) -> None:
+    made = override(limit(500), 500, ends_on=dt.date(2026, 3, 20)).limit
+    soup = page(administrator)
+    (row,) = rows(soup)
+    assert "Outgrown: raised to 500 until 20 Mar 2026, which the limit itself allows by now (Fair)" in row
+    assert soup.select_one(f'a[href="/admin/limits/{made.pk}/raise/"]') is not None
+
+
+def test_while_the_budget_is_raised_the_tab_says_until_when(administrator: Actor) -> None:
+    """2,000 at 138.5 a day: 2,632 after the 19th, which is beyond what is allowed on the 20th."""
+    override(limit(2_500), 5_000, ends_on=dt.date(2026, 3, 19))
+    use(2_000)
+    said = budget_of(page(administrator))
+    assert "Runs out Fri 20 Mar 2026 Raised until 19 Mar 2026, then 2,500 again" in said
+
+
 def test_of_many_limits_the_fullest_are_shown_and_all_are_a_link_away(administrator: Actor) -> None:
     for number in range(51):
         limit(1000 + number, model=f"model {number}")
