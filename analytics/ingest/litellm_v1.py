@@ -24,7 +24,10 @@ MAX_DEPTH = 50
 
 _NUMBER = r"(?<!\w){name}['\"]?\s*[=:]\s*(\d{{1,12}})\b"
 # What Python prints for values: texts, and the brackets and colons between them. A text without an end is the rest.
-_PIECE = re.compile(r"""'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\](){}:,]""", re.DOTALL)
+# Of words only False tells something: a call that its caller marks as no request.
+_PIECE = re.compile(
+    r"""'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\](){}:,]|\bFalse\b""", re.DOTALL
+)
 _OPENING, _CLOSING = frozenset("[({"), frozenset("])}")
 _MARKS = _OPENING | _CLOSING | {":", ","}
 
@@ -53,10 +56,14 @@ def modern(call: Call) -> Call:
         startTime=_seconds(call.startTime),
         endTime=_seconds(call.endTime),
         model_group=_first(texts, "model_group"),
-        request_tags=msgspec.Raw(json.dumps(texts.get(("tags",), [])).encode()),
+        request_tags=_raw(texts.get(("tags",), [])),
         metadata=_metadata(texts, call.usage or ""),
         model_parameters=Parameters(user=None if call.user == _NOBODY else call.user),
     )
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(value).encode())
 
 
 def _seconds(text: float | str | None) -> float | None:
@@ -82,6 +89,8 @@ def _metadata(texts: dict[Path, list[str]], usage: str) -> Metadata:
             assistant=_first(texts, caller, "assistant"),
             workflow_id=_first(texts, caller, "workflow_id"),
             workflow=_first(texts, caller, "workflow"),
+            request=_raw(_first(texts, caller, "request")),
+            task=_raw(_first(texts, caller, "task")),
         ),
         usage_object=_usage(usage),
     )
@@ -122,7 +131,7 @@ def _walk(printed: str) -> Iterator[tuple[Path, str]]:
     text: str | None = None
     for piece in _PIECE.findall(printed):
         if piece not in _MARKS:
-            text = _literal(piece)
+            text = "false" if piece == "False" else _literal(piece)
             continue
         if text is not None and piece != ":":
             yield _path(around), text

@@ -6,10 +6,11 @@ events, but lend their names to the calls beneath them.
 - **A model call** is what says so: `gen_ai.operation.name`, else OpenInference's kind, else Traceloop's request type.
   Agents, workflows, tools and handlers around calls are none, whatever sums of tokens they carry. Where two libraries
   tell of the same call (a framework's span around its client's), the one next to the provider counts.
-- **Requests.** What makes one trace is one ask: of the calls of a trace the first that succeeded (else the first) is
-  the request, the others were made while answering it. Spans are sent as they end, so a long trace comes in several
-  exports, and nothing in a span tells whether an earlier export brought a call of its trace: each export that holds
-  calls of it counts one. Embeddings are never requests, nor are calls with `panta.request` = false.
+- **Requests.** What makes one trace is one ask: of the calls of a trace that can be counted the first that succeeded
+  (else the first) is the request, the others were made while answering it. Spans are sent as they end, so a long
+  trace comes in several exports, and nothing in a span tells whether an earlier export brought a call of its trace:
+  each export that holds calls of it counts one. Embeddings are never requests, nor are calls with `panta.request` =
+  false.
 - **Identity** is trace id and span id, so that an export sent again changes nothing.
 - **Names** (person, team, assistant, workflow) are those of the call, else of the nearest span around it in the same
   export, else of the resource. `service.name` names a program and no assistant.
@@ -92,7 +93,22 @@ def _is_one_of(attributes: Attributes, kinds: Mapping[str, set[str]]) -> bool:
 def events(spans: Sequence[Span], now: dt.datetime) -> list[EventDraft | Rejected]:
     """A draft or a rejection for each model call, in order."""
     export = _Export(spans)
-    return [_draft(span, export, now) for span in export.calls]
+    found = [(span, _draft(span, export, now)) for span in export.calls]
+    good = [(span, event) for span, event in found if isinstance(event, EventDraft)]
+    requests = _request_of_each_trace(span for span, _event in good)
+    for span, event in good:
+        event.request = span.id in requests
+    return [event for _span, event in found]
+
+
+def _request_of_each_trace(calls: Iterable[Span]) -> set[SpanId]:
+    asked = [span for span in calls if span.answers and not _is_no(span.attributes.get(words.MARK))]
+    asked.sort(key=lambda span: (span.succeeded, -span.start, span.span_id))
+    return set({span.trace_id: span.id for span in asked}.values())  # the last of each trace stays
+
+
+def _is_no(mark: Value | None) -> bool:
+    return mark is False or (isinstance(mark, str) and mark.lower() == "false")
 
 
 class _Export:
@@ -103,7 +119,6 @@ class _Export:
         calls = [span for span in spans if span.is_call]
         told_twice = {id_ for call in calls if call.answers for id_ in self._told_twice(call)}
         self.calls = [span for span in calls if span.id not in told_twice]
-        self._requests = set(self._request_of_each_trace().values())
 
     def around(self, span: Span) -> list[Span]:
         """The spans around this one, the nearest first, as far as they are known. None where they go in a circle."""
@@ -116,9 +131,6 @@ class _Export:
             parent = self._by_id.get((parent.trace_id, parent.parent_id))
         return found
 
-    def is_request(self, span: Span) -> bool:
-        return span.id in self._requests
-
     def holders(self, span: Span) -> list[Attributes]:
         """Where to look for names, in order."""
         return [span.attributes, *(around.attributes for around in self.around(span)), span.resource]
@@ -129,15 +141,6 @@ class _Export:
         if not call.knows_usage and any(span.knows_usage for span in around):
             return [call.id]
         return [span.id for span in around]
-
-    def _request_of_each_trace(self) -> dict[str, SpanId]:
-        asked = [span for span in self.calls if span.answers and not _is_no(span.attributes.get(words.MARK))]
-        asked.sort(key=lambda span: (span.succeeded, -span.start, span.span_id))
-        return {span.trace_id: span.id for span in asked}  # the last of each trace stays
-
-
-def _is_no(mark: Value | None) -> bool:
-    return mark is False or (isinstance(mark, str) and mark.lower() == "false")
 
 
 # --- One call -----------------------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ def _fields(span: Span, export: _Export) -> dict[str, Any]:
         "assistant": _nearest(holders, _agent),
         "workflow": _nearest(holders, _workflow),
         "model": _text(span.attributes, words.MODEL) or "",
-        "request": export.is_request(span),
+        "request": False,  # one of the export's: see `events`
         **_tokens(span).fields(),
         "status": _status(span),
         "latency_ms": _latency_ms(span),

@@ -417,6 +417,21 @@ def test_the_old_payload_is_read_from_what_python_prints() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("marks", "is_request"),
+    [
+        ({"task": "title_generation"}, False),
+        ({"request": False}, False),
+        ({"request": "false"}, False),
+        ({"request": True, "task": "translation"}, True),
+        ({}, True),
+    ],
+)
+def test_the_old_payload_tells_calls_that_nobody_asked_for(marks: dict[str, Any], is_request: bool) -> None:
+    (event,) = drafts(read(old(metadata={"user_api_key_user_id": "ada", "requester_metadata": marks})))
+    assert event.request is is_request
+
+
 def test_the_old_payload_from_a_proxy() -> None:
     """Objects print as calls; what a caller writes into a text is no key."""
 

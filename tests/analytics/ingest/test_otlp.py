@@ -394,6 +394,16 @@ def test_traces_are_requests_of_their_own() -> None:
     assert requests(trace) == [True, True]
 
 
+def test_a_call_that_is_rejected_is_no_request_in_the_place_of_another() -> None:
+    trace = Trace()
+    trace.span({**CALL, "user.id": "x" * 201})
+    trace.span(CALL)
+    trace.span(CALL)
+    rejected, *others = trace.read()
+    assert isinstance(rejected, Rejected)
+    assert [event.request for event in drafts(others)] == [True, False]
+
+
 def test_the_request_is_the_first_call_that_succeeded() -> None:
     """An attempt that failed and was repeated must not make a failure of an answer."""
     trace = Trace()
