@@ -8,28 +8,45 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
 from analytics.ingest.draft import Rejected, reason
+from analytics.ingest.mending import Mender, place_before
 
 MAX_EVENTS = 10_000
 MAX_OWN_EVENT = 1 << 20  # bytes up to which an event is looked at field by field
+MAX_DEEP = 200_000  # brackets of one body that are too deep to be passed over
+
+T = TypeVar("T")
 
 _BYTE = re.compile(r"\(?byte (\d+)\)?")
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _NULL = b"null"
+_SPACES = re.compile(rb"[ \t\r\n]*+")
 _LINE = re.compile(rb"[^ \t\r\n][^\n]*+")
 _GAP = re.compile(rb"[ \t\r\n,]*+")
 _SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^ \t\r\n,\]]++', re.DOTALL)
-_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+[\[\]{}]', re.DOTALL)
+_END = ord("]")
+
+
+def _flat(depth: int) -> bytes:
+    """A pattern for what has no bracket without its partner and is nested at most so deep."""
+    bracketed = rb"|[\[{]" + _flat(depth - 1) + rb"[\]}]" if depth else b""
+    return rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"' + bracketed + rb")*+"
+
+
+# Up to the next bracket whose partner is elsewhere. Each one found is a step of Python's, which costs as much as a
+# hundred bytes: so what is nested as deep as events are is passed over in one go.
+_BRACKET = re.compile(_flat(8) + rb"[\[\]{}]", re.DOTALL)
 
 
 class Undecodable(ValueError):  # noqa: N818  # a verdict on a body
-    """Nothing of the body can be read. `position`: byte offset of the fault in the decoded body, where known."""
+    """Nothing of the body can be read. `position`: byte offset of the fault in the body as it came, where known."""
 
     def __init__(self, fault: str, position: int | None = None) -> None:
         super().__init__(fault)
@@ -37,100 +54,124 @@ class Undecodable(ValueError):  # noqa: N818  # a verdict on a body
         self.position = position
 
 
-class TooManyEvents(Undecodable):
-    """More than MAX_EVENTS in one request; told before they take memory."""
+class TooMuch(Undecodable):
+    """More of something than one request may hold; told before it takes memory."""
 
+    def __init__(self, most: int, of_what: str) -> None:
+        super().__init__(f"more than {most:,} {of_what}")
+
+
+class TooManyEvents(TooMuch):
     def __init__(self) -> None:
-        super().__init__(f"more than {MAX_EVENTS:,} events in one request")
+        super().__init__(MAX_EVENTS, "events in one request")
 
 
 class Decoder:
-    """Reads bodies of events of one msgspec type. Where all its fields are optional, make it `Counted`."""
+    """Reads bodies of events of one msgspec type. `nullable`: null is an event too, told as None."""
 
-    def __init__(self, type_: Any) -> None:
-        self._one = msgspec.json.Decoder(type_)
-        self._many = msgspec.json.Decoder(list[type_])
+    def __init__(self, type_: type[Counted], *, nullable: bool = False) -> None:
+        self._one = msgspec.json.Decoder(type_ | None if nullable else type_)
+        self._many = msgspec.json.Decoder(list[type_])  # type: ignore[valid-type]  # nulls would not be counted
 
     def decode(self, body: bytes) -> list[Any]:
         """One entry an event, in order: a value of the type, or Rejected. Raises Undecodable."""
-        body = body.removeprefix(_BOM).strip(_SPACE)
-        if not body:
-            raise Undecodable("the body is empty", 0)
-        if body[:1] not in (b"[", b"{") and not body.startswith(_NULL):
-            raise Undecodable("the body is neither a JSON array nor a JSON object", 0)
-        read = self._array if body.startswith(b"[") else self._objects
-        try:
-            return read(body)
-        except TooManyEvents:
-            raise
-        except Undecodable:
-            mended = _mended(body)
-            if mended == body:
-                raise
-        return read(mended)
+        body = _without_mark(body)
+        start = _start(body)
+        if start == len(body):
+            raise Undecodable("the body is empty", start)
+        read = self._array if body.startswith(b"[", start) else self._objects
+        mender = Mender()
+        return _mending(body, lambda text: read(text, mender), mender)
 
-    def _array(self, body: bytes) -> list[Any]:
+    def _array(self, body: bytes, mender: Mender) -> list[Any]:
         allow_events()
         try:
-            events = self._many.decode(body)
-        except _Spent:
+            return list(self._many.decode(body))
+        except Spent:
             raise TooManyEvents from None
         except (msgspec.ValidationError, UnicodeError):
             _check(body)
-            return self._each(_elements(body))
-        except _FAULTS as error:
+            return self._each(_elements(body), mender)
+        except FAULTS as error:
             raise _undecodable(error, len(body)) from error
-        if len(events) > MAX_EVENTS:
-            raise TooManyEvents
-        return list(events)
 
-    def _objects(self, body: bytes) -> list[Any]:
+    def _objects(self, body: bytes, mender: Mender) -> list[Any]:
         """One object, which may stand on several lines, or one object a line."""
         try:
             _check(body)
         except Undecodable:
-            if not any(_is_json(line) for line in _lines(body)):
+            if not any(map(_is_event, islice(_lines(body), MAX_EVENTS))):
                 raise
-            return self._each(_lines(body))
-        return self._each([body])
+            return self._each(_lines(body), mender)
+        start = _start(body)
+        if not body.startswith((b"{", _NULL), start):
+            raise Undecodable("the body is neither a JSON array nor a JSON object", start)
+        return self._each([body], mender)
 
-    def _each(self, pieces: Iterable[bytes]) -> list[Any]:
+    def _each(self, pieces: Iterable[bytes], mender: Mender) -> list[Any]:
         found: list[Any] = []
         for piece in pieces:
             if len(found) == MAX_EVENTS:
                 raise TooManyEvents
             allow_events()
-            found.append(self._element(piece))
+            found.append(self._element(piece, mender))
         return found
 
-    def _element(self, text: bytes) -> Any:
+    def _element(self, text: bytes, mender: Mender) -> Any:
         try:
             return self._one.decode(text)
         except msgspec.ValidationError:
             again = _without_nulls(text)  # null is absent; it is rare, so it pays here
-        except _FAULTS:
-            again = _mended(text)
+        except FAULTS:
+            again = mender.mend(text)
         try:
             return self._one.decode(again)
-        except _FAULTS as error:
+        except FAULTS as error:
             return Rejected(reason(error))
 
 
-def decode_document(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+def decode_document(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The body as the one thing that `decoder` decodes. Raises Undecodable."""
-    body = body.removeprefix(_BOM)
+    return _mending(_without_mark(body), lambda text: _document(text, decoder), Mender())
+
+
+def _document(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     allow_events()
     try:
         return decoder.decode(body)
-    except _Spent:
+    except Spent:
         raise TooManyEvents from None
     except msgspec.ValidationError as error:
         raise Undecodable(reason(error)) from error
-    except _FAULTS as error:
-        mended = _mended(body)
-        if mended == body:
-            raise _undecodable(error, len(body)) from error
-    return decode_document(mended, decoder)
+    except FAULTS as error:
+        raise _undecodable(error, len(body)) from error
+
+
+def _mending(body: bytes, read: Callable[[bytes], T], mender: Mender) -> T:
+    """What is read of the body, or else of the body mended. Raises Undecodable with the place in what came."""
+    try:
+        return read(body)
+    except TooMuch:
+        raise
+    except Undecodable:
+        mended = mender.mend(body)
+        if mended is body:
+            raise
+    try:
+        return read(mended)
+    except Undecodable as fault:
+        if fault.position is not None:
+            fault.position = place_before(body, fault.position)
+        raise
+
+
+def _without_mark(body: bytes) -> bytes:
+    """With spaces in the place of a byte order mark, so that everything else keeps its own."""
+    return b"".join((b"   ", memoryview(body)[3:])) if body.startswith(_BOM) else body
+
+
+def _start(body: bytes) -> int:
+    return _SPACES.match(body).end()  # type: ignore[union-attr]  # it matches nothing at worst
 
 
 # --- In proportion to the body --------------------------------------------------------------------------------------
@@ -138,48 +179,55 @@ def decode_document(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
 
 
 class _Allowance(threading.local):
-    events = 0
+    objects = 0
 
 
 _allowance = _Allowance()
 
 
-class _Spent(Exception):  # noqa: N818
+class Spent(Exception):  # noqa: N818
     """No ValueError: msgspec would take that for a fault of the event."""
 
 
 class Counted(msgspec.Struct):
-    """Base of types of which a small body could hold very many."""
+    """Base of types of which a body could hold very many."""
 
     def __post_init__(self) -> None:
-        _allowance.events -= 1
-        if _allowance.events < 0:
-            raise _Spent
+        _allowance.objects -= 1
+        if _allowance.objects < 0:
+            raise Spent
+
+
+def allow(number: int) -> None:
+    """Lets this thread decode so many `Counted` from here on."""
+    _allowance.objects = number
 
 
 def allow_events() -> None:
-    """Lets this thread decode MAX_EVENTS of `Counted` from here on."""
-    _allowance.events = MAX_EVENTS
+    allow(MAX_EVENTS)
 
 
 def _elements(body: bytes) -> Iterator[bytes]:
     """The texts of the elements of an array, which is known to be JSON: no pattern can fail to match."""
-    at = _GAP.match(body, 1).end()  # type: ignore[union-attr]
-    while at < len(body) - 1:
-        end = _end_of_value(body, at)
+    deep = iter(range(MAX_DEEP))
+    at = _GAP.match(body, _start(body) + 1).end()  # type: ignore[union-attr]
+    while body[at] != _END:
+        end = _end_of_value(body, at, deep)
         yield body[at:end]
         at = _GAP.match(body, end).end()  # type: ignore[union-attr]
 
 
-def _end_of_value(body: bytes, start: int) -> int:
+def _end_of_value(body: bytes, start: int, deep: Iterator[int]) -> int:
+    """`deep` has an entry for each step that may be taken."""
     if body[start] not in b"[{":
         return _SCALAR.match(body, start).end()  # type: ignore[union-attr]
-    at, depth = start, 0
-    while True:
+    at, depth = start + 1, 1
+    while depth:
+        if next(deep, None) is None:
+            raise Undecodable("too much of the body is nested too deeply")
         at = _BRACKET.match(body, at).end()  # type: ignore[union-attr]
         depth += 1 if body[at - 1] in b"[{" else -1
-        if depth == 0:
-            return at
+    return at
 
 
 def _lines(body: bytes) -> Iterator[bytes]:
@@ -200,21 +248,21 @@ def _without_nulls(text: bytes) -> bytes:
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANYTHING = msgspec.json.Decoder(msgspec.Raw)
-_FAULTS = (msgspec.DecodeError, UnicodeError, RecursionError)
+FAULTS = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 def _check(body: bytes) -> None:
     """Raises Undecodable where the body is no JSON; nothing of it becomes an object."""
     try:
         _ANYTHING.decode(body)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise _undecodable(error, len(body)) from error
 
 
-def _is_json(line: bytes) -> bool:
+def _is_event(line: bytes) -> bool:
     try:
         _ANYTHING.decode(line)
-    except _FAULTS:
+    except FAULTS:
         return False
     return line.startswith((b"{", _NULL))
 
@@ -225,33 +273,3 @@ def _undecodable(error: Exception, size: int) -> Undecodable:
     found = _BYTE.search(str(error))
     position = int(found[1]) if found else size
     return Undecodable(f"the body is not JSON: {reason(error)}", position)
-
-
-# --- What common encoders write although it is no JSON --------------------------------------------------------------
-# Python's writes NaN and Infinity; Python's and JavaScript's cut characters in half where a text was cut. Somewhere in
-# a prompt they must not cost the whole batch.
-
-# A text without an end reaches to the body's: else each quote in it would begin a search to there of its own.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|-?Infinity|NaN', re.DOTALL)
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL
-)
-_SUSPECT = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity")
-_HALF = 6  # bytes of one escaped half
-_NUL = rb"\u0000"  # in a field of ours it is rejected as a control character, with its event alone
-
-
-def _mended(body: bytes) -> bytes:
-    """The body itself where there is nothing to mend, found out fast: a broken body may be long."""
-    return _TOKEN.sub(_mended_token, body) if _SUSPECT.search(body) else body
-
-
-def _mended_token(found: re.Match[bytes]) -> bytes:
-    token = found[0]
-    if not token.startswith(b'"'):
-        return b"null"
-    return _ESCAPE.sub(_mended_escape, token) if b"\\u" in token else token
-
-
-def _mended_escape(found: re.Match[bytes]) -> bytes:
-    return _NUL if len(found[0]) == _HALF and found[0][2:3] in b"dD" else found[0]

@@ -71,7 +71,7 @@ _THEIRS = {
 _ITEM_FIELDS = ("assistant_id", "assistant", "workflow_id", "workflow")
 _FIRST_WORD = re.compile(r"^\w+")
 
-_decoder = Decoder(Call | None)
+_decoder = Decoder(Call, nullable=True)
 _tags = msgspec.json.Decoder(list[str] | None)
 _value = msgspec.json.Decoder(str | bool | None)
 

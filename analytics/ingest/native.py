@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from analytics.ingest.decoding import Decoder
+from analytics.ingest.decoding import Counted, Decoder
 from analytics.ingest.draft import EventDraft, Rejected, checked
 
-_decoder = Decoder(EventDraft)
+
+class Incoming(EventDraft, Counted, gc=False):
+    """Counted while it is read: of files, which come batch by batch, drafts are made without."""
+
+
+_decoder = Decoder(Incoming)
 
 
 def decode(body: bytes, now: dt.datetime) -> list[EventDraft | Rejected]:

@@ -7,9 +7,8 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,12 +19,12 @@ from analytics.models import Delivery, PendingEvent, Scope, UsageEvent
 from tests import webserver
 from tests.analytics.api.client import make_key
 from tests.analytics.ingest.captures import OTLP_PROTOBUF
+from tests.memory import MIB, growing_less_than
 from tests.webserver import Answer, WebServer
 
 EVENTS, CALLS, TRACES = "/api/v1/events", "/api/v1/litellm", "/v1/traces"
 LIMITS = {EVENTS: deliver.EVENT_LIMITS, CALLS: deliver.LITELLM_LIMITS, TRACES: traces.TRACE_LIMITS}
 each_door = pytest.mark.parametrize("path", LIMITS)
-MIB = 1 << 20
 AT_ONCE_S = 2.0  # of a processor's time, which other work on the machine does not make longer
 JSON = "application/json"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most memory a process had")
@@ -48,14 +47,9 @@ class Door:
         head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {self.key}", "Connection: close"]
         return self.server.send("\r\n".join([*head, *lines, "", ""]).encode() + body)
 
-    @contextmanager
-    def growing_less_than(self, most: int) -> Iterator[None]:
+    def growing_less_than(self, most: int) -> AbstractContextManager[None]:
         """Fails where the worker has, at any moment of the block, more memory resident than at its beginning."""
-        Path(f"/proc/{self.worker.pid}/clear_refs").write_text("5")  # begins a new peak
-        before = self._peak()
-        yield
-        grown = self._peak() - before
-        assert grown < most
+        return growing_less_than(most, self.worker.pid)
 
     @contextmanager
     def answering_at_once(self) -> Iterator[None]:
@@ -67,11 +61,6 @@ class Door:
     def _worked_s(self) -> float:
         times = self.worker.cpu_times()
         return float(times.user + times.system)
-
-    def _peak(self) -> int:
-        status = Path(f"/proc/{self.worker.pid}/status").read_text()
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
 
 
 @pytest.fixture(scope="module")

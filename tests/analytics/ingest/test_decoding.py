@@ -61,10 +61,14 @@ def test_an_element_of_another_shape_is_rejected_alone(bad: bytes) -> None:
     assert middle.startswith("(")
 
 
-def test_a_broken_line_is_rejected_alone() -> None:
-    first, middle, last = read(ONE + b"\n{broken\n" + TWO)
-    assert (first, last) == ("a", "b")
-    assert "JSON is malformed" in middle
+@pytest.mark.parametrize("broken", [b"{broken", b"broken}", b'"text', b"<html>"])
+def test_a_broken_line_is_rejected_alone_wherever_it_stands(broken: bytes) -> None:
+    for place in range(3):
+        lines = [ONE, TWO]
+        lines.insert(place, broken)
+        found = read(b"\n".join(lines))
+        assert found.pop(place).startswith(("(JSON is malformed", "(Input data was truncated"))
+        assert found == ["a", "b"]
 
 
 def test_a_field_that_is_null_is_absent() -> None:
@@ -99,11 +103,15 @@ def test_mending_leaves_whole_text_alone(text: str) -> None:
     ("body", "position"),
     [
         (b"", 0),
-        (b"  \n", 0),
+        (b"  \n", 3),
         (b"hello", 0),
+        (b" \n hello", 3),
         (b'"text"', 0),
         (b'[{"a": 1} x]', 10),
+        (b' \n[{"a": 1} x]', 12),
+        (b'\xef\xbb\xbf[{"a": 1} x]', 13),
         (b"[1, 2", 5),
+        (b"[1, 2 \n", 7),
         (b"{broken", 1),
         (ONE + b" " + TWO, len(ONE) + 2),  # the byte after the one that does not belong there
         (b"[" * 100_000, None),
@@ -114,6 +122,25 @@ def test_a_body_that_is_no_json_says_where(body: bytes, position: int | None) ->
     with pytest.raises(Undecodable) as caught:
         native.decode(body, NOW)
     assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    "before", ["NaN", "[NaN, Infinity, -Infinity]", r'"\ud83d"', r'["\ud83d NaN", NaN, "\ud83d\ude00"]']
+)
+def test_where_is_told_of_the_body_as_it_came_although_it_was_mended(before: str) -> None:
+    body = f" [{before}, {{}} x]".encode()
+    with pytest.raises(Undecodable) as caught:
+        native.decode(body, NOW)
+    assert caught.value.position == body.index(b"x")
+
+
+def test_no_more_than_so_much_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.ingest.mending.MAX_MENDED", 3)
+    three = with_field("prompt", "[NaN, NaN, NaN]")
+    assert read(b"[" + three + b"]") == ["a"]
+    first, second, third = read(b"\n".join([three, with_field("prompt", "NaN"), TWO]))
+    assert (first, third) == ("a", "b")
+    assert second.startswith("(JSON is malformed")
 
 
 def test_an_event_nested_too_deeply_in_a_line_is_rejected_alone() -> None:
