@@ -1,4 +1,4 @@
-"""A request's body, read from the socket within limits: bytes on the wire, bytes unpacked, time without a byte.
+"""A request's body, read from the socket within limits: bytes on the wire, bytes unpacked, time without a byte, time.
 
 Django is not asked: it takes a body without Content-Length, as chunked requests have, for empty, and would hold the
 packed body beside the unpacked one.
@@ -6,12 +6,16 @@ packed body beside the unpacked one.
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
+from itertools import chain
 from typing import IO, Any
 
 from django.http import HttpRequest
@@ -21,6 +25,7 @@ from analytics.api.problems import Problem, busy
 
 MIB = 1 << 20
 STALL_S = 10.0  # without a byte: a sender that is gone without a word would hold its place for ever
+WHOLE_S = 60.0  # a byte now and then would hold it as well; nine megabits a second bring the largest body
 SKIP_S = 2.0
 RETRY_AFTER_S = 1
 _PIECE = 64 << 10
@@ -39,13 +44,20 @@ class Limits:
     unpacked: int
 
 
+class LineCut(Problem):
+    """400 to nobody: the sender has gone."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, detail)
+
+
 def read(request: HttpRequest, limits: Limits) -> bytes:
     """The unpacked body. Raises Problem: 413 too large, 415 unknown encoding, 400 broken, 503 where no more comes."""
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    with _patience(request, STALL_S):
+    with _patience(request, STALL_S, WHOLE_S):
         match encoding:
             case "" | "identity":
-                return b"".join(_wire(request, limits.wire, _PIECE))
+                return _joined(_wire(request, limits.wire, _PIECE), _declared_length(request.META) or 0)
             case "gzip" | "x-gzip":
                 return _unpacked(_wire(request, limits.wire, _PACKED_PIECE), limits.unpacked)
             case _:
@@ -61,25 +73,60 @@ def skip(request: HttpRequest, limits: Limits) -> None:
     a broken line, and not the answer.
     """
     give_up = time.monotonic() + SKIP_S
-    with _patience(request, SKIP_S), suppress(Problem):  # the answer is another one already
+    with _patience(request, SKIP_S, SKIP_S), suppress(Problem):  # the answer is another one already
         for _piece_of_it in _wire(request, limits.wire, _PIECE):
             if time.monotonic() > give_up:
                 return
 
 
 @contextmanager
-def _patience(request: HttpRequest, seconds: float) -> Iterator[None]:
-    """How long to wait for a byte. Without gunicorn, as in tests, for ever."""
+def _patience(request: HttpRequest, for_a_byte: float, for_all: float) -> Iterator[None]:
+    """Seconds to wait. Raises Problem 503 where they are over. Without gunicorn, as in tests, for ever."""
     line = request.META.get("gunicorn.socket")
     if line is None:
         yield
         return
     before = line.gettimeout()
-    line.settimeout(seconds)
+    line.settimeout(for_a_byte)
     try:
-        yield
+        with _closing_after(for_all, line) as is_late:
+            yield
+    except Problem:
+        if is_late():
+            raise _unfinished() from None
+        raise
     finally:
         line.settimeout(before)
+
+
+@contextmanager
+def _closing_after(seconds: float, line: socket.socket) -> Iterator[Callable[[], bool]]:
+    """Then ends the body, wherever it is; gives whether that happened. From a thread: each byte that comes makes the
+    socket wait anew, and the server reads on until it has all that was asked for.
+    """
+    late = threading.Event()
+
+    def close() -> None:
+        late.set()
+        with suppress(OSError):  # the sender was faster
+            line.shutdown(socket.SHUT_RD)
+
+    timer = threading.Timer(seconds, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late.is_set
+    finally:
+        timer.cancel()
+
+
+def _joined(pieces: Iterator[bytes], declared: int) -> bytes:
+    """In memory once: a list of the pieces would be there beside their whole, and what grows is copied."""
+    first = next(pieces, b"")  # raises where more is declared than may come
+    whole = BytesIO(bytes(declared))
+    for piece in chain([first], pieces):
+        whole.write(piece)
+    return whole.getvalue()
 
 
 def _wire(request: HttpRequest, limit: int, most: int) -> Iterator[bytes]:
@@ -98,7 +145,7 @@ def _wire(request: HttpRequest, limit: int, most: int) -> Iterator[bytes]:
     if declared is None and not left:
         raise _too_large(limit)
     if declared is not None and left:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The body ended {left:,} bytes early.")
+        raise LineCut(f"The body ended {left:,} bytes early.")
 
 
 def _declared_length(environ: Mapping[str, Any]) -> int | None:
@@ -113,14 +160,18 @@ def _piece(stream: IO[bytes], size: int) -> bytes:
     try:
         return stream.read(size)
     except TimeoutError as error:
-        raise busy("The body did not come to its end; send it again.", RETRY_AFTER_S) from error
+        raise _unfinished() from error
     except (OSError, ParseException) as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The body could not be read to its end.") from error
+        raise LineCut("The body could not be read to its end.") from error
+
+
+def _unfinished() -> Problem:
+    return busy("The body did not come to its end in time; send it again.", RETRY_AFTER_S)
 
 
 def _unpacked(pieces: Iterator[bytes], limit: int) -> bytes:
     unpacker = zlib.decompressobj(_GZIP)
-    unpacked = bytearray()
+    unpacked = BytesIO()
     wire = 0
     for piece in pieces:
         if unpacker.eof:
@@ -128,14 +179,14 @@ def _unpacked(pieces: Iterator[bytes], limit: int) -> bytes:
         wire += len(piece)
         allowed = min(limit, max(_RATIO_FREE, wire * _MAX_RATIO))
         for step in _steps(unpacker, piece):
-            unpacked += step
-            if len(unpacked) > allowed:
+            unpacked.write(step)
+            if unpacked.tell() > allowed:
                 raise _too_large(limit)
     if not unpacker.eof:
         raise Problem(HTTPStatus.BAD_REQUEST, "The gzip body ended early.")
     if unpacker.unused_data:
         raise Problem(HTTPStatus.BAD_REQUEST, "Bytes follow the end of the gzip body.")
-    return bytes(unpacked)
+    return unpacked.getvalue()
 
 
 def _steps(unpacker: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
