@@ -14,16 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from django.core.cache import cache
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
+from analytics.masking import PREFIX
 from analytics.models.keys import ApiKey, Scope
 from analytics.models.statements import prepared
 from usermgmt import audit
 from usermgmt.models import Action, User
 
-PREFIX = "panta_"
+log = structlog.get_logger(__name__)
+
 _FORM = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 _SHOWN = len(PREFIX) + 6
 _ATTEMPT_REMEMBERED_S = 14 * 24 * 3600  # as long as a session
@@ -104,11 +107,17 @@ def find(text: str) -> ValidKey | None:
 
 
 def note_use(key: ValidKey, now: dt.datetime) -> None:
-    """Remembers that the key was used, to the minute. One query a minute, which no other request waits for long."""
+    """Remembers that the key was used, to the minute. One query a minute, which no other request waits for long.
+
+    Where the database takes no change (its disk is full, it is a replica) the request goes on without.
+    """
     stale = now - _USE_NOTED_EVERY
     if key.last_used_at is None or key.last_used_at < stale:
         not_noted = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
-        ApiKey.objects.filter(not_noted, pk=key.id).update(last_used_at=now)
+        try:
+            ApiKey.objects.filter(not_noted, pk=key.id).update(last_used_at=now)
+        except DatabaseError as error:
+            log.warning("use of a key is not noted", key_id=key.id, error=str(error))
 
 
 def _hash(text: str) -> str:

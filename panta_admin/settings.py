@@ -15,6 +15,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from analytics.masking import masked
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -307,6 +309,13 @@ STORAGES = {
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+
+def _without_keys(_logger: object, _method: str, line: str) -> str:
+    """Addresses are logged with their query, and somebody will put a key there."""
+    return masked(line)
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -316,6 +325,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
+                _without_keys,
             ],
             "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")],
         }

@@ -10,6 +10,8 @@ import msgspec
 from django.http import HttpResponse
 from msgspec import Meta
 
+from analytics.masking import masked
+
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -46,7 +48,7 @@ class Problem(Exception):  # noqa: N818  # what RFC 9457 calls it
     ) -> None:
         super().__init__(detail)
         self.status = status
-        self.detail = detail
+        self.detail = masked(detail)  # it may quote the request
         self.headers = dict(headers or {})
         self.members = dict(members or {})
 
@@ -59,6 +61,7 @@ class Problem(Exception):  # noqa: N818  # what RFC 9457 calls it
 
 def invalid(reasons: Mapping[str, str]) -> Problem:
     """422: what is wrong with the parameters, by their names."""
+    reasons = {masked(name): masked(reason) for name, reason in reasons.items()}
     errors = [{"parameter": name, "reason": reason} for name, reason in reasons.items()]
     detail = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, members={"errors": errors})

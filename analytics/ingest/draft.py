@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from analytics.masking import masked
 from analytics.models.events import EARLIEST, MAX_TOKENS, Kind, Status
 from analytics.models.keys import MAX_REASON
 from usermgmt.models import normalize_email
@@ -38,7 +39,7 @@ class Rejected:
     """Why one event cannot be counted. Its neighbours are.
 
     A reason may quote the event. It is stored and sent back, so whatever is quoted, it is printable and of bounded
-    length: else one bad event would take its whole batch with it.
+    length: else one bad event would take its whole batch with it. And it holds no key.
     """
 
     reason: str
@@ -48,7 +49,7 @@ class Rejected:
 
 
 def _printable(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)[:MAX_REASON]
+    return masked(_FORBIDDEN.sub("\ufffd", text))[:MAX_REASON]
 
 
 class EventDraft(msgspec.Struct, kw_only=True, gc=False):

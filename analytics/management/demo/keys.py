@@ -15,8 +15,8 @@ import numpy as np
 from django.db.models import Count, Max
 from django.db.models.functions import TruncHour
 
-from analytics.keys import PREFIX
 from analytics.management.demo.scale import Scale, from_us
+from analytics.masking import PREFIX
 from analytics.models import ApiKey, Delivery, Endpoint, RejectedEvent, Scope, UsageEvent
 from analytics.rollups import deliveries
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from analytics import report
-from analytics.models import Assistant, Scope
+from analytics.models import ApiKey, Assistant, Scope
 from analytics.periods import DayRange, Preset
 from analytics.rollups.fold import fold_pending
 from analytics.rollups.rebuild import rebuild_all
@@ -354,6 +354,19 @@ def test_a_request_that_is_malformed_is_a_problem_too(program: Program) -> None:
 
 
 # --- Keys and cost ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_are_read_of_a_database_that_takes_no_change() -> None:
+    """The disk is full, say. When the key was used is worth no refusal."""
+    key, text = make_key(Scope.READ)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        try:
+            assert told(Program(text).get(USAGE))["totals"]["requests"] == 0
+        finally:
+            cursor.execute("SET default_transaction_read_only = off")
+    assert ApiKey.objects.get(pk=key.pk).last_used_at is None
 
 
 @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.READ])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import pickle
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.http.response import HttpResponseBase
 
 from analytics import keys
@@ -19,6 +16,7 @@ from tests.analytics.api.client import Program, make_key
 from tests.analytics.ingest.drafts import fields
 from tests.analytics.parallel import Threads
 from tests.cast import Actor
+from tests.leaks import rows, whole
 from tests.usermgmt import people
 from usermgmt.models import AuditEntry, User
 
@@ -290,28 +288,9 @@ def test_no_log_no_table_no_session_and_no_later_page_holds_the_key(caplog: pyte
         program.deliver(EVENTS, [fields()]),
     ]
     canary = text.removeprefix(key.prefix)  # the prefix may be shown
-    assert [number for number, answer in enumerate(answers) if canary in _whole(answer)] == []
-    assert [number for number, answer in enumerate(answers) if key.secret_hash in _whole(answer)] == []
+    assert [number for number, answer in enumerate(answers) if canary in whole(answer)] == []
+    assert [number for number, answer in enumerate(answers) if key.secret_hash in whole(answer)] == []
     assert [record.getMessage() for record in caplog.records if canary in record.getMessage()] == []
-    assert [table for table, row in _database() if canary in row] == []
+    assert [table for table, row in rows() if canary in row] == []
     assert canary not in str([session.get_decoded() for session in Session.objects.all()])
-    assert key.secret_hash in str([row for table, row in _database() if table == "api_key"])  # the search finds
-
-
-def _whole(answer: Any) -> str:
-    """Headers and body."""
-    content = answer.getvalue() if answer.streaming else answer.content
-    return f"{answer.headers} {content.decode(errors='replace')}"
-
-
-def _database() -> list[tuple[str, str]]:
-    """Every row of every table as text; what the cache holds in the clear."""
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        rows = []
-        for table in tables:
-            cursor.execute(f'SELECT "{table}"::text FROM "{table}"')  # noqa: S608 - names of our tables
-            rows += [(table, row) for (row,) in cursor.fetchall()]
-        cursor.execute("SELECT value FROM cache")
-        rows += [("cache", str(pickle.loads(base64.b64decode(value)))) for (value,) in cursor.fetchall()]  # noqa: S301 - our own
-    return rows
+    assert key.secret_hash in str([row for table, row in rows() if table == "api_key"])  # the search finds
