@@ -6,22 +6,24 @@ In: a request with a key. Out: 200 when every event has its verdict and what is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from analytics.api import body, describe_deliveries, gate
 from analytics.api.auth import Key
-from analytics.api.body import MIB, Limits
+from analytics.api.body import MIB, Limits, LineCut
 from analytics.api.problems import Problem
 from analytics.ingest import litellm, native
-from analytics.ingest.decoding import MAX_EVENTS, TooManyEvents, Undecodable
+from analytics.ingest.decoding import MAX_EVENTS, TooManyEvents, TooMuch, Undecodable
 from analytics.ingest.draft import EventDraft, Rejected
-from analytics.ingest.intake import Sender, Stored, Verdict, ingest
+from analytics.ingest.intake import Sender, Stored, Verdict, ingest, note_refusal
 from analytics.keys import ValidKey
 from analytics.models.keys import Endpoint, Scope
 
@@ -30,6 +32,7 @@ EVENT_LIMITS = Limits(wire=8 * MIB, unpacked=32 * MIB)
 LITELLM_LIMITS = Limits(wire=64 * MIB, unpacked=64 * MIB)
 
 Drafts = list[EventDraft | Rejected]
+Decode = Callable[[bytes, dt.datetime], Drafts]
 
 router = Router(tags=["Usage comes in"])
 
@@ -71,23 +74,44 @@ def litellm_calls(request: HttpRequest) -> HttpResponse:
     return _answer(take(request, Endpoint.LITELLM, litellm.decode, LITELLM_LIMITS))
 
 
-def take(
-    request: HttpRequest, endpoint: Endpoint, decode: Callable[[bytes, dt.datetime], Drafts], limits: Limits
-) -> list[Verdict]:
+def take(request: HttpRequest, endpoint: Endpoint, decode: Decode, limits: Limits) -> list[Verdict]:
     """A verdict for each event of the body, in order. Raises Problem."""
     key: ValidKey = request.auth  # type: ignore[attr-defined]
-    with gate.place(request, limits):
-        unpacked = body.read(request, limits)
-        now = dt.datetime.now(dt.UTC)
-        try:
-            drafts = decode(unpacked, now)
-        except TooManyEvents as fault:
-            detail = f"Nothing was stored: {fault.reason}; send smaller batches."
-            members = {"limit_events": MAX_EVENTS}
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members=members) from fault
-        except Undecodable as fault:
-            raise _bad_request(fault) from fault
+    with gate.place(request, limits), noting_refusal(request, endpoint):
+        now, drafts = _read(request, decode, limits)  # and keeps no body while the events are stored
         return ingest(drafts, key.source or endpoint.value, now, Sender(key.id, endpoint.value))
+
+
+@contextmanager
+def noting_refusal(request: HttpRequest, endpoint: Endpoint) -> Iterator[None]:
+    """Of whoever sends what cannot be read, the Integrations tab tells. Where it cannot be noted the answer is given
+    all the same.
+    """
+    try:
+        yield
+    except Problem as problem:
+        if problem.status in _UNREADABLE and not isinstance(problem, LineCut):
+            with suppress(DatabaseError):
+                key: ValidKey = request.auth  # type: ignore[attr-defined]
+                note_refusal(Sender(key.id, endpoint.value), problem.detail, dt.datetime.now(dt.UTC))
+        raise
+
+
+_UNREADABLE = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _read(request: HttpRequest, decode: Decode, limits: Limits) -> tuple[dt.datetime, Drafts]:
+    """When all of the body was here, and its events."""
+    unpacked = body.read(request, limits)
+    now = dt.datetime.now(dt.UTC)
+    try:
+        return now, decode(unpacked, now)
+    except TooMuch as fault:
+        members = {"limit_events": MAX_EVENTS} if isinstance(fault, TooManyEvents) else {}
+        detail = f"Nothing was stored: {fault.reason}; send smaller batches."
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, members=members) from fault
+    except Undecodable as fault:
+        raise _bad_request(fault) from fault
 
 
 def _bad_request(fault: Undecodable) -> Problem:

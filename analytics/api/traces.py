@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from analytics.api import describe_deliveries
 from analytics.api.auth import Key
 from analytics.api.body import MIB, Limits
-from analytics.api.deliver import take
+from analytics.api.deliver import noting_refusal, take
 from analytics.api.problems import Problem
 from analytics.ingest import otlp
 from analytics.ingest.draft import Rejected
@@ -55,10 +55,11 @@ def traces(request: HttpRequest) -> HttpResponse:
     """Model calls as OpenTelemetry spans (GenAI semantic conventions). Other spans are passed over."""
     decode = _DECODERS.get(_kind(request))
     if decode is None:
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"Content-Type {_kind(request)[:60]!r} is not understood; send {PROTOBUF} or {JSON}.",
-        )
+        with noting_refusal(request, Endpoint.OTLP):
+            raise Problem(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"Content-Type {_kind(request)[:60]!r} is not understood; send {PROTOBUF} or {JSON}.",
+            )
     verdicts = take(request, Endpoint.OTLP, decode, TRACE_LIMITS)
     return _success(_kind(request), verdicts)
 

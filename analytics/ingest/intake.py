@@ -11,6 +11,7 @@ from analytics.ingest.deliveries import Delivery
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.resolve import resolve
 from analytics.ingest.store import EventRow, store_rows
+from analytics.models.keys import WHOLE
 
 
 class Stored(Enum):
@@ -47,6 +48,11 @@ def ingest(
         rejected = {index: draft.reason for index, draft in enumerate(drafts) if isinstance(draft, Rejected)}
         new = store_rows(once, Delivery(sender.key_id, sender.endpoint, now, len(good), rejected))
     return list(_verdicts(drafts, rows, new))
+
+
+def note_refusal(sender: Sender, reason: str, now: dt.datetime) -> None:
+    """Notes a request of which nothing could be read, as one rejected: whoever waits for events sees why none came."""
+    store_rows([], Delivery(sender.key_id, sender.endpoint, now, 0, {WHOLE: Rejected(reason).reason}))
 
 
 def _verdicts(drafts: Sequence[EventDraft | Rejected], rows: Sequence[EventRow], new: set[bytes]) -> Iterator[Verdict]:

@@ -187,7 +187,7 @@ def _people(asked: _Asked, known: _Known) -> Mapping[Pair, _Person]:
         people = {pair: directory.find(pair[0], asked.emails[pair], name) for pair, name in asked.people.items()}
         if directory.save():
             return people
-    raise RuntimeError("people named by this batch kept changing while it was resolved")
+    raise OperationalError("people named by this batch kept changing while it was resolved")  # it may go well later
 
 
 class _Directory:

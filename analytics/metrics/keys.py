@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from analytics.models.keys import Endpoint, Scope
+from analytics.models.keys import WHOLE, Endpoint, Scope
 from analytics.periods import DayRange
 
 MOST_WAITING = 100_000  # of the outbox, the newest: folding empties it every few seconds
@@ -84,11 +84,11 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """`index` is the event's place in its request, from 0."""
+    """`index` is the event's place in its request, from 0; None where nothing of the request could be read."""
 
     received_at: dt.datetime
     endpoint: Endpoint
-    index: int
+    index: int | None
     reason: str
 
 
@@ -164,7 +164,7 @@ def rejected(key_id: int, limit: int) -> tuple[RejectedEvent, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_REJECTED, [key_id, limit])
         return tuple(
-            RejectedEvent(received_at, Endpoint(endpoint), index, reason)
+            RejectedEvent(received_at, Endpoint(endpoint), None if index == WHOLE else index, reason)
             for received_at, endpoint, index, reason in cursor.fetchall()
         )
 

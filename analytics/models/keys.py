@@ -15,6 +15,7 @@ from usermgmt.models import User
 
 MAX_SOURCE = 40
 MAX_REASON = 300
+WHOLE = -1  # in the place of an event's place: the request as a whole, of which nothing could be read
 
 
 class Scope(models.TextChoices):
@@ -89,7 +90,10 @@ class DailyKey(models.Model):
 
 
 class RejectedEvent(models.Model):
-    """One event that could not be counted, kept for a week so that its sender can be mended. Holds no content."""
+    """One event that could not be counted, kept for a week so that its sender can be mended. Holds no content.
+
+    A request that is refused as a whole is one.
+    """
 
     key_id = models.BigIntegerField()
     endpoint = models.CharField(max_length=10)

@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import zlib
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from hypothesis.extra.django import TestCase
 
 from analytics import keys
 from analytics.api import deliver, gate
+from analytics.ingest import resolve
 from analytics.ingest.decoding import MAX_EVENTS
 from analytics.models import ApiKey, Delivery, PendingEvent, RejectedEvent, Scope, UsageEvent
+from analytics.models.keys import MAX_REASON, WHOLE
 from analytics.rollups.fold import fold_pending
 from tests.analytics.api.client import Program, make_key, told
 from tests.analytics.ingest.drafts import fields
@@ -192,11 +195,13 @@ def test_its_use_is_noted_to_the_minute(program: Program, frozen_now: Any) -> No
 
 
 def refused(response: Any) -> int:
-    """The status of a refusal that is told and kept nothing."""
-    assert told(response)
+    """The status of a refusal that is told and kept no event; of what could not be read, why is kept."""
+    status = int(response.status_code)
+    kept = [(status, WHOLE, told(response)["detail"][:MAX_REASON])] if status in (400, 413, 415) else []
+    assert [(status, *row) for row in RejectedEvent.objects.values_list("index", "reason")] == kept
+    assert [row[:2] for row in Delivery.objects.values_list("accepted", "rejected")] == [(0, 1)] * len(kept)
     assert not UsageEvent.objects.exists()
-    assert not Delivery.objects.exists()
-    return int(response.status_code)
+    return status
 
 
 def test_what_cannot_be_decoded_is_refused_with_its_position(program: Program) -> None:
@@ -212,6 +217,24 @@ def test_a_body_over_the_limit_is_refused(program: Program) -> None:
 def test_a_gzip_bomb_is_refused(program: Program) -> None:
     bomb = gzip.compress(b" " * (64 << 20))
     assert refused(program.deliver(EVENTS, bomb, Content_Encoding="gzip")) == 413
+
+
+def test_a_line_that_broke_is_not_noted(program: Program) -> None:
+    """Nobody made a mistake, and whoever is there sends the same again."""
+    line: dict[str, Any] = {"wsgi.input": BytesIO(b"[{"), "CONTENT_LENGTH": "100"}
+    response: Any = program.post(EVENTS, content_type="application/json", **line)
+    assert response.status_code == 400
+    assert not Delivery.objects.exists()
+
+
+def test_what_changes_while_it_is_resolved_is_to_be_sent_again(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "ATTEMPTS", 0)
+    program.raise_request_exception = False
+    response: Any = program.deliver(EVENTS, [fields(user_id="ada")])
+    assert refused(response) == 503
+    assert response["Retry-After"].isdecimal()
 
 
 def test_too_many_events_are_refused(program: Program) -> None:

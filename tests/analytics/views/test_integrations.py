@@ -198,6 +198,26 @@ def test_an_event_that_was_rejected_is_told_with_its_reason_and_waiting_goes_on(
     assert "First events are in" in words(soup(administrator, again, **HTMX))
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "why"),
+    [
+        ("/api/v1/events", b"[{]", "application/json", "the body is not JSON"),
+        ("/api/v1/litellm", b"[" + b"{}," * 10_000 + b"{}]", "application/json", "more than 10,000 events"),
+        ("/v1/traces", b"x", "text/plain", "Content-Type 'text/plain' is not understood"),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_told_to_who_waits(
+    administrator: Actor, path: str, body: bytes, kind: str, why: str
+) -> None:
+    key, text = make_key(Scope.INGEST)
+    address = poll(soup(administrator, page_of(key)))
+    Program(text).deliver(path, body, content_type=kind)
+    news = soup(administrator, address, **HTMX)
+    assert "Something arrived, but nothing could be counted" in words(news)
+    assert why in words(news.select_one(".progress__words"))
+    assert "whole request" in words(news.select_one("#key-figures .rejected"))
+
+
 def test_another_rejected_event_is_news(administrator: Actor, frozen_now: Any) -> None:
     key, text = make_key(Scope.INGEST)
     Program(text).deliver("/api/v1/events", [{"event_id": "a"}])
