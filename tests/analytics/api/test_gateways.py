@@ -134,11 +134,20 @@ def test_no_prompt_and_no_answer_is_stored(program: Program) -> None:
 
 
 @pytest.mark.parametrize("separator", [b"\n", b""], ids=["ndjson", "single"])
-def test_litellm_s_other_formats_count_alike(program: Program, separator: bytes) -> None:
+def test_litellm_s_other_formats_store_the_same(program: Program, separator: bytes) -> None:
+    other = Program(make_key(Scope.INGEST, source="other")[1])  # in an id space of its own, so that all is stored again
     calls = [json.dumps(call).encode() for call in json.loads(LITELLM)]
+    send(program, CALLS, LITELLM, JSON)
     for body in [separator.join(calls)] if separator else calls:
-        assert send(program, CALLS, body, JSON).status_code == 200
-    assert UsageEvent.objects.count() == EXPECTED["litellm_proxy_batch"]["wire"]["events"]
+        assert send(other, CALLS, body, JSON).status_code == 200
+    assert _rows("other") == _rows("litellm")
+    assert len(_rows("other")) == EXPECTED["litellm_proxy_batch"]["wire"]["events"]
+
+
+def _rows(source: str) -> list[tuple[Any, ...]]:
+    """What is stored of each event but its source and its key, in order of time."""
+    names = [field.name for field in UsageEvent._meta.concrete_fields if field.name not in ("source", "event_key")]
+    return list(UsageEvent.objects.filter(source=source).order_by("occurred_at", "user_id").values_list(*names))
 
 
 def test_a_null_among_litellm_s_calls_is_told_and_costs_nothing_else(program: Program) -> None:

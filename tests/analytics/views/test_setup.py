@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from shutil import which
 from threading import Thread
 from typing import Any
 
@@ -247,6 +248,16 @@ def test_opentelemetry_for_python_says_who_asks_to_the_right_address_with_the_ke
     assert (asked.model, asked.input_tokens, asked.output_tokens) == ("gpt-4o-mini", 12, 3)
     assert isinstance(outside, EventDraft)
     assert (outside.user_id, outside.assistant) == (None, None)
+
+
+@pytest.mark.skipif(which("node") is None, reason="Node is not installed here")
+@pytest.mark.parametrize("number", [1, 3])
+def test_what_is_pasted_into_a_node_program_is_javascript(number: int, tmp_path: Path) -> None:
+    pasted = snippet("otel-node", number)
+    file = tmp_path / pasted.place
+    file.write_text(pasted.text)
+    told = subprocess.run(["node", "--check", str(file)], capture_output=True, text=True, timeout=60, check=False)
+    assert (file.suffix, told.returncode) == (".js", 0), told.stderr
 
 
 def test_both_opentelemetry_guides_send_traces_alone() -> None:
