@@ -7,17 +7,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.chaos.gateways import Gateways
 from tests.chaos.load import Answer, Line
-from tests.chaos.scene import Dose, Outcome, Scene
+from tests.chaos.scene import Dose, Outcome, Scene, usage_of
 from tests.chaos.stage import WEB_THREADS, Stage
 
 AWAY_S = 0.7
 
 
 def database_restarts(stage: Stage, dose: Dose) -> Outcome:
-    """Immediate shutdowns: no transaction is ended, no client is told; what was committed is in the log on disk."""
+    """Immediate shutdowns: no transaction is ended, no client is told; what was committed is in the log on disk.
+
+    Usage comes in by every door meanwhile.
+    """
+    fault = "database restarts at once"
     restarts, refused = 0, 0
-    with Scene(stage, dose, "database restarts at once") as scene:
+    with Scene(stage, dose, fault) as scene, Gateways(stage, usage_of(f"{fault} (gateways)", dose.seed), scene.ledger):
         end = time.monotonic() + dose.seconds
         while not restarts or time.monotonic() < end:
             scene.wait(0.5)

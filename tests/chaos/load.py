@@ -45,14 +45,15 @@ class Answer:
 class Line:
     """One kept connection to the panel, opened again whenever it broke."""
 
-    def __init__(self, port: int, key: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, port: int, key: str, timeout_s: float = TIMEOUT_S, path: str = PATH) -> None:
+        self._path = path
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         began = time.monotonic()
         try:
-            self._connection.request("POST", PATH, body, self._headers | dict(headers or {}))
+            self._connection.request("POST", self._path, body, self._headers | dict(headers or {}))
             response = self._connection.getresponse()
             read = response.read()
         except (OSError, http.client.HTTPException):
@@ -137,7 +138,7 @@ class Clients:
             thread.join()
 
     def _work(self, client: int) -> None:
-        line = Line(self._port, self._key)
+        line = Line(self._port, self._key, path=self.path(client))
         for batch, body, headers in self.batches(client):
             if self._over.is_set():
                 break
@@ -148,9 +149,16 @@ class Clients:
         """What one client sends, one after the other: events, and body and headers that say them."""
         raise NotImplementedError
 
+    def path(self, _client: int) -> str:
+        return PATH
+
+    def said(self, _batch: Sequence[Sent], answer: Answer) -> Answer:
+        """The answer as it would be at our own door."""
+        return answer
+
     def _deliver(self, line: Line, batch: list[Sent], body: bytes, headers: Mapping[str, str]) -> None:
         while True:
-            answer = line.post(body, headers)
+            answer = self.said(batch, line.post(body, headers))
             self.ledger.note(batch, answer)
             if answer.status not in AGAIN or time.monotonic() > self._give_up_at:
                 return

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from tests.analytics.oracle import ASSISTANT, CANCELLED, CHAT, ERROR, SUCCESS, WORKFLOW, Event
 
-SOURCE = "api"  # of keys that name none
+SOURCE = "api"  # of a key that names none, at our own door
 PEOPLE, TEAMS, ITEMS = 24, 4, 5
 WAVE = 120  # events of one day, before the next day's
 _STATUSES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
@@ -39,6 +39,7 @@ class Sent:
 
     fields: Mapping[str, Any]
     occurred_at: dt.datetime
+    source: str = SOURCE
 
     @property
     def id(self) -> str:
@@ -47,7 +48,7 @@ class Sent:
     @property
     def key(self) -> bytes:
         """What the database must know it by."""
-        return hashlib.blake2b(f"{SOURCE}\x00{self.id}".encode(), digest_size=16).digest()
+        return hashlib.blake2b(f"{self.source}\x00{self.id}".encode(), digest_size=16).digest()
 
     def stored(self, ids: Ids) -> Event:
         """What must stand in the database."""
@@ -57,7 +58,7 @@ class Sent:
         return Event(
             self.id,
             self.occurred_at,
-            source=SOURCE,
+            source=self.source,
             user_id=ids.people[who] if who else 0,
             team_id=ids.teams[said["team"]] if "team" in said else 0,
             kind=WORKFLOW if workflow else ASSISTANT if assistant else CHAT,
