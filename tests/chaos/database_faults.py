@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.chaos.gateways import Gateways
+from tests.chaos.gateways import PATHS, Gateways
 from tests.chaos.load import Answer, Line
 from tests.chaos.scene import Dose, Outcome, Scene, usage_of
 from tests.chaos.stage import WEB_THREADS, Stage
@@ -30,6 +30,8 @@ def database_restarts(stage: Stage, dose: Dose) -> Outcome:
                 refused += _check_away(scene, scene.wait(AWAY_S))
             _check_back(scene)
             restarts += 1
+    doors = {scene.ledger.sent[event_id].source for event_id in scene.ledger.acknowledged}
+    assert doors >= set(PATHS), doors
     return scene.reckoned(f"{restarts} restarts, {refused} times 503")
 
 
