@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from analytics.templatetags.figures import exact
 from tokenlimits.actions import Rules
 from tokenlimits.models import DEFAULT_THRESHOLDS, MOST_TOKENS, PERIODS, WHOLE, Enforcement, Scope, TokenLimit
 from tokenlimits.periods import Period
@@ -232,7 +233,7 @@ def find_person(text: str) -> User:
 class OverrideForm(forms.Form):
     """More tokens until a day."""
 
-    tokens = TokensField(label=gettext_lazy("Tokens"), help_text=gettext_lazy("Instead of the limit, until that day."))
+    tokens = TokensField(label=gettext_lazy("Tokens"))
     ends_on = forms.DateField(
         label=gettext_lazy("Last day"),
         help_text=gettext_lazy("Included. On the day after, the limit is what it was."),
@@ -249,6 +250,7 @@ class OverrideForm(forms.Form):
     def __init__(self, said: Mapping[str, Any] | None, *, allowed: int, today: dt.date) -> None:
         super().__init__(said, auto_id="override-%s")
         self._allowed, self._today = allowed, today
+        self.fields["tokens"].help_text = _("Instead of %(usual)s, until that day.") % {"usual": exact(allowed)}
         self.fields["ends_on"].widget.attrs |= {"min": today.isoformat(), "max": (today + LONGEST_OVERRIDE).isoformat()}
 
     def clean_tokens(self) -> int:

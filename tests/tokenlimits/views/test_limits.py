@@ -147,7 +147,8 @@ def test_the_effect_is_shown_and_nothing_is_written(administrator: Actor) -> Non
     fragment = administrator.post(NEW, said, headers={"HX-Request": "true"})
     assert text(soup(fragment)).startswith(
         "Would have blocked 2 people in the last 30 days. 2 requests came after it was reached. "
-        "Ann 1 request bob 1 request 1 Mar – 31 Mar 2026: reached on 6 Mar 2026, 10:30 then 2 requests of 2 people "
+        "Who asked after it was reached Ann 1 request bob 1 request "
+        "When it was reached 1 Mar – 31 Mar 2026 reached on 6 Mar 2026, 10:30 2 requests 2 people "
         "Played again request by request, 14 Feb – 15 Mar 2026 (UTC)"
     )
     whole = administrator.post(NEW, said)
