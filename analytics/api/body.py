@@ -10,9 +10,10 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from io import BytesIO
 from itertools import chain
@@ -27,6 +28,7 @@ MIB = 1 << 20
 STALL_S = 10.0  # without a byte: a sender that is gone without a word would hold its place for ever
 WHOLE_S = 60.0  # a byte now and then would hold it as well; nine megabits a second bring the largest body
 SKIP_S = 2.0
+_LOOK_EVERY_S = 0.5
 RETRY_AFTER_S = 1
 _PIECE = 64 << 10
 _PACKED_PIECE = 8 << 10  # a bomb shows with its first piece: the smaller that is, the less it has unpacked to
@@ -88,36 +90,52 @@ def _patience(request: HttpRequest, for_a_byte: float, for_all: float) -> Iterat
         return
     before = line.gettimeout()
     line.settimeout(for_a_byte)
+    watch, deadline = _watch(), _Deadline(line, time.monotonic() + for_all)
+    watch.deadlines.add(deadline)
     try:
-        with _closing_after(for_all, line) as is_late:
-            yield
+        yield
     except Problem:
-        if is_late():
+        if deadline.passed:
             raise _unfinished() from None
         raise
     finally:
+        watch.deadlines.discard(deadline)
         line.settimeout(before)
 
 
-@contextmanager
-def _closing_after(seconds: float, line: socket.socket) -> Iterator[Callable[[], bool]]:
-    """Then ends the body, wherever it is; gives whether that happened. From a thread: each byte that comes makes the
-    socket wait anew, and the server reads on until it has all that was asked for.
+@dataclass(slots=True, eq=False)
+class _Deadline:
+    """`passed`: the line has been closed because of it."""
+
+    line: socket.socket
+    at: float
+    passed: bool = False
+
+
+class _Watch:
+    """Ends bodies that take too long, wherever they are: each byte that comes makes the socket wait anew, and the
+    server reads on until it has all that was asked for. One thread for all, as one for each would cost a small request
+    more than its body does.
     """
-    late = threading.Event()
 
-    def close() -> None:
-        late.set()
-        with suppress(OSError):  # the sender was faster
-            line.shutdown(socket.SHUT_RD)
+    def __init__(self) -> None:
+        self.deadlines: set[_Deadline] = set()
+        threading.Thread(target=self._look_on, name="bodies", daemon=True).start()
 
-    timer = threading.Timer(seconds, close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield late.is_set
-    finally:
-        timer.cancel()
+    def _look_on(self) -> None:
+        while True:
+            time.sleep(_LOOK_EVERY_S)
+            for deadline in self.deadlines.copy():
+                if time.monotonic() >= deadline.at:
+                    deadline.passed = True
+                    with suppress(OSError):  # the sender was faster
+                        deadline.line.shutdown(socket.SHUT_RD)
+
+
+@cache
+def _watch() -> _Watch:
+    """Made in the process that reads: a thread does not live through a fork."""
+    return _Watch()
 
 
 def _joined(pieces: Iterator[bytes], declared: int) -> bytes:
