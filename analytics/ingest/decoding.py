@@ -160,9 +160,10 @@ def _mending(body: bytes, read: Callable[[bytes], T], mender: Mender) -> T:
     try:
         return read(mended)
     except Undecodable as fault:
-        if fault.position is not None:
-            fault.position = place_before(body, fault.position)
-        raise
+        if fault.position is None:
+            raise
+        place = place_before(body, fault.position)
+        raise Undecodable(_BYTE.sub(f"(byte {place})", fault.reason), place) from fault
 
 
 def _without_mark(body: bytes) -> bytes:

@@ -132,6 +132,7 @@ def test_where_is_told_of_the_body_as_it_came_although_it_was_mended(before: str
     with pytest.raises(Undecodable) as caught:
         native.decode(body, NOW)
     assert caught.value.position == body.index(b"x")
+    assert f"(byte {body.index(b'x')})" in caught.value.reason
 
 
 def test_no_more_than_so_much_is_mended(monkeypatch: pytest.MonkeyPatch) -> None:
