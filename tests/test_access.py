@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.cache import cache as limits
 from django.http.response import HttpResponseBase
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests import cast
@@ -19,6 +21,7 @@ from usermgmt.models import Status, User
 METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE")
 ACTORS = ("stranger", "member", "deactivated", "administrator")
 NOWHERE = "/admin/of/nothing/"
+FOREIGN = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
 SIGN_IN = "/accounts/login/"
 
 # Status codes in the order of METHODS.
@@ -202,6 +205,15 @@ TABLE = {
     "v1/<path:rest>": Row("/v1/of/nothing", *NOTHING_THERE),
     "admin/analytics/export/<slug:variant>/": Row("/admin/analytics/export/usage/", CLOSED, HIDDEN, ONLY_SEEN),
 }
+# No session opens these, so that no token is asked for: what a signed-in browser gets that posts there.
+FOR_PROGRAMS = {
+    "api/v1/events": 401,
+    "api/v1/litellm": 401,
+    "v1/traces": 401,
+    "metrics": 405,
+    "api/v1/limits/check": 405,
+    "api/v1/usage": 405,
+}
 UNKNOWN = Row(NOWHERE, CLOSED, HIDDEN, HIDDEN)
 
 
@@ -234,45 +246,57 @@ def password() -> str:
 
 
 def answer(client: Actor, method: str, path: str, *, htmx: bool) -> HttpResponseBase:
-    return client.generic(method, path, headers={"HX-Request": "true"} if htmx else {})
+    return client.generic(method, path, headers={**FOREIGN, **({"HX-Request": "true"} if htmx else {})})
 
 
 def test_every_url_has_a_row() -> None:
     assert sorted(routes(get_resolver())) == sorted(TABLE)
 
 
-@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
 @pytest.mark.parametrize("actor", ACTORS)
 @pytest.mark.parametrize("row", [*TABLE.values(), UNKNOWN], ids=lambda row: row.path)
 @pytest.mark.django_db
-def test_access_is_as_the_table_says(row: Row, actor: str, htmx: bool) -> None:
+def test_access_is_as_the_table_says(row: Row, actor: str) -> None:
+    """And no page of another site may read an answer."""
     client = fresh(actor)
-    got = []
-    for method in METHODS:
-        if actor in ("member", "administrator") and client.user is not None:
-            client.force_login(client.user)  # the method before may have signed out
-        response = answer(client, method, row.path, htmx=htmx)
-        got.append(response.status_code)
-        limits.clear()  # the limits on attempts are another test's matter
-    assert got == row.expected(actor, htmx=htmx)
+    for htmx in (False, True):
+        got = []
+        for method in METHODS:
+            if actor in ("member", "administrator") and client.user is not None:
+                client.force_login(client.user)  # the method before may have signed out
+            response = answer(client, method, row.path, htmx=htmx)
+            got.append(response.status_code)
+            assert not any(name.lower().startswith("access-control-") for name in response.headers)
+            limits.clear()  # the limits on attempts are another test's matter
+        assert got == row.expected(actor, htmx=htmx)
 
 
-@pytest.mark.parametrize("htmx", [False, True], ids=["plain", "htmx"])
-@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("actor", ["stranger", "member", "deactivated"])
 @pytest.mark.parametrize(
     "row", [row for row in TABLE.values() if row.member == HIDDEN != row.stranger], ids=lambda row: row.path
 )
 @pytest.mark.django_db
-def test_a_hidden_address_answers_as_one_that_does_not_exist(row: Row, actor: str, method: str, htmx: bool) -> None:
+def test_a_hidden_address_answers_as_one_that_does_not_exist(row: Row, actor: str) -> None:
     client = fresh(actor)
-    hidden = answer(client, method, row.path, htmx=htmx)
-    nowhere = answer(client, method, NOWHERE, htmx=htmx)
-    assert hidden.status_code == nowhere.status_code
-    assert getattr(hidden, "content", None) == getattr(nowhere, "content", None)
-    assert _headers(hidden, row.path) == _headers(nowhere, NOWHERE)
+    for method, htmx in product(METHODS, (False, True)):
+        hidden = answer(client, method, row.path, htmx=htmx)
+        nowhere = answer(client, method, NOWHERE, htmx=htmx)
+        assert hidden.status_code == nowhere.status_code
+        assert getattr(hidden, "content", None) == getattr(nowhere, "content", None)
+        assert _headers(hidden, row.path) == _headers(nowhere, NOWHERE)
 
 
 def _headers(response: HttpResponseBase, path: str) -> dict[str, str]:
     """The headers, without the address that was asked for."""
     return {name: value.replace(path.replace("/", "%2F"), "…") for name, value in response.headers.items()}
+
+
+@pytest.mark.parametrize("route, row", TABLE.items(), ids=[row.path for row in TABLE.values()])
+@pytest.mark.django_db
+def test_another_site_can_make_no_browser_post_anything(route: str, row: Row) -> None:
+    """Without its token a form is refused, also one that says it is htmx. Where a key opens, a session is nobody."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.create_administrator())
+    for htmx in ({}, {"HX-Request": "true"}):
+        refused = client.post(row.path, headers={**FOREIGN, **htmx}).status_code
+        assert refused == FOR_PROGRAMS.get(route, 403)

@@ -12,9 +12,10 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import Q
 
 from usermgmt import administrators, audit, invitations
-from usermgmt.models import Action, Invitation, Membership, Role, Status, Team, User, normalize_email
+from usermgmt.models import Action, Invitation, Mail, Membership, Role, Status, Team, User, normalize_email
 from usermgmt.refusals import Refused
 from usermgmt.sessions import end_sessions
 
@@ -60,16 +61,19 @@ def why_not_invite(user: User) -> str | None:
 
 @transaction.atomic
 def resend_invitation(actor: User, user_id: int, now: dt.datetime) -> Invitation:
-    """A new link by mail; the former ones end. Refused: not_invited."""
+    """A new link by mail; the former ones end. Refused: not_invited, deactivated."""
     user = _locked(user_id)
     _require_open_invitation(user)
+    if user.status == Status.DEACTIVATED:
+        raise Refused.of("deactivated")
     audit.record(actor, Action.INVITATION_RESENT, person=user)
     return invitations.issue(user, Role(user.role), actor, now)
 
 
 @transaction.atomic
 def revoke_invitation(actor: User, user_id: int, now: dt.datetime) -> None:
-    """Ends the invitation, and the role it promised. Who is known by nothing else is forgotten at once.
+    """Ends the invitation, and the role it promised. Who is known by nothing else is forgotten at once; who has used
+    the workspace meanwhile, or bears the platform's id, stays as somebody known from usage alone.
 
     Refused: not_invited.
     """
@@ -79,8 +83,11 @@ def revoke_invitation(actor: User, user_id: int, now: dt.datetime) -> None:
     invitations.end_open(user, now)
     user.invited_at, user.role = None, Role.USER
     if user.status == Status.PENDING:
-        user.status, user.deleted_at = Status.DELETED, now
-        _erase(user, now)
+        if user.external_id or hasattr(user, "activity"):
+            user.status = Status.ACTIVE
+        else:
+            user.status, user.deleted_at = Status.DELETED, now
+            _erase(user, now)
     user.save()
 
 
@@ -125,12 +132,14 @@ def edit_person(
         raise Refused.of("wrong_status")
     before = _values(user)
     if role != user.role:
-        _change_role(actor, user, role)
+        _change_role(actor, user, role, now)
     user.name = name
     _assign(user, team_ids)
     after = _values(user)
     if before != after:
         user.save()
+    if before["role"] != after["role"]:
+        end_sessions([user.pk])
     for field, action in _EDITS.items():
         if before[field] != after[field]:
             audit.record(actor, action, person=user, before={field: before[field]}, after={field: after[field]})
@@ -146,40 +155,48 @@ def version(user: User) -> str:
 
 
 @transaction.atomic
-def set_role(actor: User, ids: Collection[int], role: Role) -> int:
-    """Gives these people the role and signs them out; returns how many had another. All or nothing."""
+def set_role(actor: User, ids: Collection[int], role: Role, now: dt.datetime) -> int:
+    """Gives these people the role and signs them out; returns how many had another. All or nothing.
+
+    Refused: not_administrator, yourself, last_administrator.
+    """
     _hold_lock_as(actor)
     changed = [user for user in _locked_all(ids) if user.role != role and user.status != Status.DELETED]
     for user in changed:
         before = {"role": user.role}
-        _change_role(actor, user, role)
+        _change_role(actor, user, role, now)
         user.save()
         audit.record(actor, Action.ROLE_CHANGED, person=user, before=before, after={"role": role.value})
+    end_sessions([user.pk for user in changed])
     return len(changed)
 
 
 @transaction.atomic
 def deactivate(actor: User, ids: Collection[int], now: dt.datetime) -> int:
-    """Takes sign-in away at once; usage and teams stay. Returns how many were active. All or nothing."""
+    """Takes sign-in away at once, also what an open invitation promised; usage and teams stay. Returns how many were
+    active. All or nothing. Refused: not_administrator, yourself, last_administrator.
+    """
     _hold_lock_as(actor)
     changed = [user for user in _locked_all(ids) if user.status == Status.ACTIVE]
     _keep_administrators(actor, changed)
     for user in changed:
         user.status, user.deactivated_at = Status.DEACTIVATED, now
         user.save()
+        invitations.end_open(user, now)
         audit.record(actor, Action.DEACTIVATED, person=user)
     end_sessions([user.pk for user in changed])
     return len(changed)
 
 
 @transaction.atomic
-def reactivate(actor: User, ids: Collection[int]) -> int:
-    """Gives sign-in back. Returns how many were deactivated."""
+def reactivate(actor: User, ids: Collection[int], now: dt.datetime) -> int:
+    """Gives sign-in back; who had not accepted an invitation gets a new one. Returns how many were deactivated."""
     changed = [user for user in _locked_all(ids) if user.status == Status.DEACTIVATED]
     for user in changed:
         user.status, user.deactivated_at = Status.ACTIVE, None
         user.save()
         audit.record(actor, Action.REACTIVATED, person=user)
+        _invite_again(actor, user, now)
     return len(changed)
 
 
@@ -221,7 +238,7 @@ def remove(actor: User, ids: Collection[int], now: dt.datetime) -> int:
     for user in changed:
         audit.record(actor, Action.REMOVED, person=user, before={"status": user.status})
         invitations.end_open(user, now)
-        user.status, user.deleted_at = Status.DELETED, now
+        user.removed_from, user.status, user.deleted_at = user.status, Status.DELETED, now
         user.save()
     end_sessions([user.pk for user in changed])
     return len(changed)
@@ -229,20 +246,20 @@ def remove(actor: User, ids: Collection[int], now: dt.datetime) -> int:
 
 @transaction.atomic
 def restore(actor: User, ids: Collection[int], now: dt.datetime) -> int:
-    """Brings removed people back as they were: who was deactivated still is, and who never accepted an invitation gets
-    a new one. Returns how many.
-    """
+    """Brings removed people back as they were; who never accepted an invitation gets a new one. Returns how many."""
     changed = [user for user in _locked_all(ids) if user.status == Status.DELETED]
     for user in changed:
-        waiting = user.invited_at is not None and user.accepted_at is None
-        unknown = waiting and user.joined_at is None and not user.external_id
-        user.status = Status.PENDING if unknown else Status.DEACTIVATED if user.deactivated_at else Status.ACTIVE
-        user.deleted_at = None
+        user.status, user.removed_from, user.deleted_at = user.removed_from or Status.ACTIVE, "", None
         user.save()
         audit.record(actor, Action.RESTORED, person=user, after={"status": user.status})
-        if waiting:
-            invitations.issue(user, Role(user.role), actor, now)
+        _invite_again(actor, user, now)
     return len(changed)
+
+
+def _invite_again(actor: User, user: User, now: dt.datetime) -> None:
+    """A new link for who is back without ever having accepted one; who is deactivated gets it when reactivated."""
+    if user.invited_at and not user.accepted_at and user.status != Status.DEACTIVATED:
+        invitations.issue(user, Role(user.role), actor, now)
 
 
 def erase_due(now: dt.datetime) -> int:
@@ -261,11 +278,12 @@ def erase_due(now: dt.datetime) -> int:
 def _erase(user: User, now: dt.datetime) -> None:
     audit.record(None, Action.ERASED, person=user)
     audit.forget(user)
+    Mail.objects.filter(Q(recipient=user) | Q(invitation__user=user)).delete()
     user.invitations.all().delete()
     user.memberships.all().delete()
     user.email = user.external_id = None
     user.name, user.erased_at, user.invited_at = audit.ERASED_NAME, now, None
-    user.role = Role.USER
+    user.role, user.removed_from = Role.USER, ""
     user.set_unusable_password()
     _forget_sign_in(user)
     end_sessions([user.pk])
@@ -304,13 +322,15 @@ def _locked_all(ids: Iterable[int]) -> list[User]:
     return list(User.objects.select_for_update().filter(pk__in=list(ids), erased_at__isnull=True).order_by("pk"))
 
 
-def _change_role(actor: User, user: User, role: Role) -> None:
-    """Hold the administrators' lock. The person signs in again, and an open invitation is bound to the new role."""
+def _change_role(actor: User, user: User, role: Role, now: dt.datetime) -> None:
+    """Hold the administrators' lock, and end the person's sessions. An open invitation ends: its link was mailed for
+    another role. A new one is mailed for this.
+    """
     if role != Role.ADMINISTRATOR:
         _keep_administrators(actor, [user])
     user.role = role
-    user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(role=role)
-    end_sessions([user.pk])
+    if invitations.is_open(user, now):
+        invitations.issue(user, role, actor, now)
 
 
 def _keep_administrators(actor: User, losing: Sequence[User]) -> None:

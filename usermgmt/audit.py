@@ -91,7 +91,3 @@ def shown_name(name: object) -> str:
     """A stored name, or who bears it, as a reader sees it: who was erased is called so in the reader's language."""
     text = str(name)
     return _("Erased person") if text == ERASED_NAME else text
-
-
-def _without_names(values: dict[str, Any]) -> dict[str, Any]:
-    return {field: ERASED_NAME if field in ("name", "email") else value for field, value in values.items()}

@@ -62,6 +62,11 @@ def end_open(user: User, now: dt.datetime) -> int:
     return user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(revoked_at=now)
 
 
+def is_open(user: User, now: dt.datetime) -> bool:
+    """Whether a link that was mailed to this person would let them in."""
+    return user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now).exists()
+
+
 def token(invitation: Invitation) -> str:
     """The secret part of the link: 256 bits, for the mail alone."""
     return _token(bytes(invitation.nonce))

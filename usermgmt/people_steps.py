@@ -6,7 +6,7 @@ In: the name of a step in the URL. Out: its words for the page that asks for con
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -125,11 +125,19 @@ WORDS = {
         meaning=(
             _("The link in the mail stops working at once."),
             _("Who never used the workspace is forgotten; who did keeps their usage."),
+            _("You will be asked for your password."),
         ),
         done=ngettext_lazy("%(count)s invitation was revoked.", "%(count)s invitations were revoked.", "count"),
         is_danger=True,
+        asks_password=True,
     ),
 }
+
+
+def asks_password(step: Step, people: Iterable[User]) -> bool:
+    """Whether this step is a risky one: it takes away for good, or gives an administrator their way in back."""
+    gives_back = step in (Step.REACTIVATE, Step.RESTORE)
+    return WORDS[step].asks_password or (gives_back and any(one.role == Role.ADMINISTRATOR for one in people))
 
 
 def _one_by_one(act: Callable[[User, int, dt.datetime], object]) -> Take:
@@ -145,10 +153,10 @@ def _one_by_one(act: Callable[[User, int, dt.datetime], object]) -> Take:
 
 
 TAKES: dict[Step, Take] = {
-    Step.ROLE: lambda actor, ids, said, _now: actions.set_role(actor, ids, Role(said["role"])),
+    Step.ROLE: lambda actor, ids, said, now: actions.set_role(actor, ids, Role(said["role"]), now),
     Step.TEAM: lambda actor, ids, said, _now: actions.set_primary_team(actor, ids, int(said["team"])),
     Step.DEACTIVATE: lambda actor, ids, _said, now: actions.deactivate(actor, ids, now),
-    Step.REACTIVATE: lambda actor, ids, _said, _now: actions.reactivate(actor, ids),
+    Step.REACTIVATE: lambda actor, ids, _said, now: actions.reactivate(actor, ids, now),
     Step.REMOVE: lambda actor, ids, _said, now: actions.remove(actor, ids, now),
     Step.RESTORE: lambda actor, ids, _said, now: actions.restore(actor, ids, now),
     Step.RESEND: _one_by_one(actions.resend_invitation),

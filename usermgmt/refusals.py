@@ -10,6 +10,7 @@ SENTENCES: dict[str, Promise] = {
     "already_invited": _("This address has an open invitation. Send it again from “Pending invitations”."),
     "was_removed": _("This person was removed. Restore them under “Recently deleted” instead."),
     "invitation_over": _("This invitation is no longer valid. Ask an administrator for a new one."),
+    "deactivated": _("This person is deactivated. Reactivate them, and they get a new invitation."),
     "not_invited": _("This person has no open invitation."),
     "yourself": _("You cannot remove, deactivate or demote yourself. Ask another administrator."),
     "not_administrator": _("You are not an administrator any more."),
@@ -24,7 +25,6 @@ SENTENCES: dict[str, Promise] = {
     "team_was_renamed": _("Usage under this name belongs to a team that was renamed. Choose another name."),
     "nobody_chosen": _("Choose somebody first."),
     "team_archived": _("This team is archived. Bring it back before adding people."),
-    "without_address": _("This person has no email address to send an invitation to."),
 }
 
 

@@ -68,14 +68,12 @@ def unarchive_team(actor: User, team_id: int) -> Team:
 def add_members(actor: User, team_id: int, ids: Collection[int]) -> int:
     """Puts people into the team; for those without a primary team it becomes theirs. Returns how many are new.
 
-    Removed people are left out. Refused: team_archived.
+    Removed people are left out. Refused: team_archived. Raises User.DoesNotExist for an id that is nobody's.
     """
     team = _locked(team_id)
     if team.archived_at is not None:
         raise Refused.of("team_archived")
-    people = list(
-        User.objects.filter(pk__in=ids).exclude(status=Status.DELETED).order_by("pk").select_for_update(of=["self"])
-    )
+    people = [user for user in _locked_people(ids) if user.status != Status.DELETED]
     # Read after the lock: whoever changed these people's teams meanwhile has finished.
     theirs = Membership.objects.filter(user__in=people)
     inside = set(theirs.filter(team=team).values_list("user_id", flat=True))
@@ -90,9 +88,12 @@ def add_members(actor: User, team_id: int, ids: Collection[int]) -> int:
 
 @transaction.atomic
 def remove_members(actor: User, team_id: int, ids: Collection[int]) -> int:
-    """Takes people out of the team; one of their other teams becomes primary. Returns how many were in it."""
+    """Takes people out of the team; one of their other teams becomes primary. Returns how many were in it still.
+
+    Raises User.DoesNotExist for an id that is nobody's.
+    """
     team = _locked(team_id)
-    people = list(User.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=["self"]))
+    people = _locked_people(ids)
     gone = Membership.objects.filter(team=team, user__in=people)
     inside = set(gone.values_list("user_id", flat=True))
     removed = [user for user in people if user.pk in inside]
@@ -120,6 +121,13 @@ def _locked(team_id: int) -> Team:
     Not for its key: who edits a person holds that one, and then refers to the team.
     """
     return Team.objects.select_for_update(no_key=True).get(pk=team_id, deleted_at__isnull=True)
+
+
+def _locked_people(ids: Collection[int]) -> list[User]:
+    people = list(User.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=["self"]))
+    if len(people) != len(set(ids)):
+        raise User.DoesNotExist
+    return people
 
 
 def _refuse_taken(name: str, but: int | None = None) -> None:

@@ -97,6 +97,14 @@ def test_cookies_and_hsts_follow_the_base_url(base_url: str, expected: str) -> N
     assert load(f"*({parts})", BASE_URL=base_url).stdout.strip() == expected
 
 
+@pytest.mark.parametrize(("base_url", "is_so"), [("https://admin.example.com", True), ("http://localhost:8000", False)])
+def test_behind_tls_every_cookie_is_of_this_host_alone(base_url: str, is_so: bool) -> None:
+    names = "SESSION", "CSRF", "LANGUAGE", "MESSAGES"
+    parts = ", ".join(f"settings.{name}_COOKIE_NAME.startswith('__Host-')" for name in names)
+    secure = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.LANGUAGE_COOKIE_SECURE"
+    assert load(f"{{{parts}, {secure}}}", BASE_URL=base_url).stdout.strip() == str({is_so})
+
+
 def test_only_the_web_role_limits_statements() -> None:
     script = "from panta_admin import wsgi; from django.conf import settings; print(settings.STATEMENT_TIMEOUT_MS)"
     result = subprocess.run(

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 
 from tests.cast import NOW, Actor
 from usermgmt import actions, invitations
@@ -71,3 +72,12 @@ def confirm(actor: Actor) -> None:
 def log() -> list[tuple[str, str]]:
     """Action and target of every entry of the audit log, oldest first."""
     return [(entry.action, entry.target_name) for entry in AuditEntry.objects.order_by("pk")]
+
+
+def never_end_a_session() -> None:
+    """From now on, until the test is over, the database refuses to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION no_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+            "CREATE TRIGGER no_end BEFORE DELETE ON django_session FOR EACH ROW EXECUTE FUNCTION no_end()"
+        )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
+from threading import Barrier
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
-from tests.analytics.parallel import Threads
+from tests.analytics.parallel import PATIENCE_S, Threads
 from tests.cast import NOW, Actor
 from tests.usermgmt.people import (
     HASHED,
@@ -20,15 +24,20 @@ from tests.usermgmt.people import (
     deleted,
     invited,
     log,
+    never_end_a_session,
     person,
     team,
+    token_of,
 )
 from usermgmt import actions, administrators, audit
+from usermgmt.imports.people import import_people
+from usermgmt.imports.rows import PersonRow, check
 from usermgmt.models import Action, AuditEntry, Membership, Role, Status, User
 from usermgmt.refusals import Refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
 STEPS = "/admin/users/steps/"
+NEW_PASSWORD = "another purple window frame"
 
 
 @pytest.fixture
@@ -210,6 +219,26 @@ def test_removing_moves_to_recently_deleted_and_restoring_brings_everything_back
     assert log() == [("person.removed", "Ann"), ("person.restored", "Ann")]
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.ACTIVE, Status.DEACTIVATED])
+def test_restoring_gives_back_the_state_that_was_there(boss: Actor, status: Status) -> None:
+    """Also of somebody who was invited, but was known by their usage or deactivated all the same."""
+    ann = person("Ann", email="ann@example.com", status=status, password="!", joined_at=None, invited_at=NOW)
+    for _time in range(2):
+        take(boss, "remove", ann)
+        take(boss, "restore", ann)
+        assert fresh(ann).status == status
+    assert fresh(ann).removed_from == ""
+    assert ann.invitations.filter(revoked_at=None).count() == (status != Status.DEACTIVATED)
+
+
+def test_giving_an_administrator_their_way_in_back_asks_for_the_password() -> None:
+    unsure = browser(administrator("Boss"), confirmed=False)
+    gone, off = deleted("Gone", role=Role.ADMINISTRATOR), administrator("Off", status=Status.DEACTIVATED)
+    for step, whom in (("restore", gone), ("reactivate", off)):
+        assert "reauthenticate" in take(unsure, step, whom).headers["Location"]
+    assert log() == []
+
+
 def test_who_was_deactivated_before_being_removed_is_deactivated_when_restored(boss: Actor) -> None:
     ann = person("Ann")
     take(boss, "deactivate", ann)
@@ -293,7 +322,7 @@ def _edit_to_user(actor: User, other: User) -> object:
 
 
 PATHS: dict[str, Path] = {
-    "role": lambda actor, other: actions.set_role(actor, [other.pk], Role.USER),
+    "role": lambda actor, other: actions.set_role(actor, [other.pk], Role.USER, NOW),
     "edit": _edit_to_user,
     "deactivate": lambda actor, other: actions.deactivate(actor, [other.pk], NOW),
     "remove": lambda actor, other: actions.remove(actor, [other.pk], NOW),
@@ -322,22 +351,42 @@ def test_who_lost_the_role_meanwhile_is_refused(path: str) -> None:
     assert refused.value.code == "not_administrator"
 
 
+def _import_as_user(_actor: User, other: User) -> object:
+    row = check(2, {"email": other.email, "role": "user"}, ZoneInfo("UTC"), NOW)
+    assert isinstance(row, PersonRow)
+    if rejected := import_people([row], NOW).rejected:
+        raise Refused("last_administrator", rejected[0].reason)
+    return None
+
+
+ALL_PATHS = PATHS | {"import": _import_as_user}
 RUNS = 20
+# The same way from both sides twenty times; every two ways against each other as often as is soon done.
+RACES = [(one, one, RUNS) for one in ALL_PATHS] + [(one, two, 4) for one, two in combinations(ALL_PATHS, 2)]
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("path", PATHS)
-def test_two_administrators_who_take_the_role_from_each_other_at_once_never_leave_none(path: str) -> None:
+@pytest.mark.parametrize("one, two, runs", RACES)
+def test_two_who_take_the_role_from_each_other_at_once_never_leave_none(one: str, two: str, runs: int) -> None:
     ada, bea = administrator("Ada"), administrator("Bea")
-    for _run in range(RUNS):
+    start = Barrier(2)
+
+    def both_at_once(path: str, actor: User, other: User) -> None:
+        start.wait(timeout=PATIENCE_S)
+        ALL_PATHS[path](actor, other)
+
+    for _run in range(runs):
         User.objects.filter(pk__in=[ada.pk, bea.pk]).update(
             role=Role.ADMINISTRATOR, status=Status.ACTIVE, deleted_at=None, deactivated_at=None
         )
         with Threads(2) as threads:
-            both = [threads.run(PATHS[path], ada, bea), threads.run(PATHS[path], bea, ada)]
+            both = [threads.run(both_at_once, one, ada, bea), threads.run(both_at_once, two, bea, ada)]
         refusals = [future.exception() for future in both if future.exception()]
-        assert [error.code for error in refusals if isinstance(error, Refused)] == ["not_administrator"]
-        assert len(refusals) == 1
+        assert [type(error) for error in refusals] == [Refused]
+        assert {error.code for error in refusals if isinstance(error, Refused)} <= {
+            "not_administrator",
+            "last_administrator",
+        }
         assert administrators.any_beside([])
 
 
@@ -351,6 +400,45 @@ def test_removing_everybody_but_oneself_from_two_sides_leaves_one(frozen_now: An
                 others = [other.pk for other in crowd if other != actor]
                 threads.run(partial(actions.remove, actor, others, NOW))
         assert User.objects.filter(status=Status.ACTIVE, role=Role.ADMINISTRATOR).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_save_the_same_form_at_once_one_is_told_and_nothing_is_mixed() -> None:
+    ada, bea, ann = administrator("Ada"), administrator("Bea"), person("Ann")
+    sales, start = team("Sales"), Barrier(2)
+
+    def save(actor: User, name: str, seen: str, teams: list[int]) -> None:
+        start.wait(timeout=PATIENCE_S)
+        actions.edit_person(actor, ann.pk, seen, name, Role.USER, teams, NOW)
+
+    for run in range(RUNS):
+        User.objects.filter(pk=ann.pk).update(name="Ann", updated_at=NOW - dt.timedelta(hours=1))
+        ann.memberships.all().delete()
+        seen, wanted = actions.version(fresh(ann)), {f"Ada's {run}": [sales.pk], f"Bea's {run}": []}
+        with Threads(2) as threads:
+            both = [
+                threads.run(save, actor, name, seen, teams)
+                for actor, (name, teams) in zip((ada, bea), wanted.items(), strict=True)
+            ]
+        (refused,) = (error for future in both if (error := future.exception()))
+        assert isinstance(refused, Refused)
+        assert refused.code == "changed_meanwhile"
+        assert wanted[fresh(ann).name] == list(ann.memberships.values_list("team_id", flat=True))
+
+
+# --- One transaction ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_takes_a_way_in_away_and_the_end_of_its_sessions_happen_together_or_not_at_all(path: str) -> None:
+    actor, other = administrator("Actor"), administrator("Other")
+    hers = browser(other, confirmed=False)
+    never_end_a_session()
+    with pytest.raises(DatabaseError):
+        PATHS[path](actor, other)
+    assert fresh(other).is_administrator
+    assert is_signed_in(hers)
+    assert log() == []
 
 
 # --- The password again -------------------------------------------------------------------------------------------
@@ -435,7 +523,7 @@ ALWAYS = {"updated_at", "search", "display_name"}
         ("edit", {"name": "New", "role": "user"}, {"name"}),
         ("steps/role", {"role": "admin"}, {"role"}),
         ("steps/deactivate", {}, {"status", "is_active", "deactivated_at"}),
-        ("steps/remove", {}, {"status", "is_active", "deleted_at"}),
+        ("steps/remove", {}, {"status", "is_active", "deleted_at", "removed_from"}),
     ],
 )
 def test_posting_every_column_changes_only_those_of_the_form(
@@ -449,6 +537,39 @@ def test_posting_every_column_changes_only_those_of_the_form(
     answer = boss.post(url, every_field() | {"person": str(ann.pk), "version": version} | said)
     assert answer.status_code == 302
     assert changed(before, columns(ann)) - ALWAYS == allowed
+
+
+SIGN_OFF = {"status", "is_active"}
+
+
+@pytest.mark.parametrize(
+    "step, fields, allowed",
+    [
+        ("team", {}, set()),
+        ("reactivate", {"status": Status.DEACTIVATED, "deactivated_at": NOW}, SIGN_OFF | {"deactivated_at"}),
+        ("restore", {"status": Status.DELETED, "deleted_at": NOW}, SIGN_OFF | {"deleted_at"}),
+        ("resend", {"invited_at": NOW}, set()),
+        ("revoke", {"invited_at": NOW}, {"invited_at"}),
+    ],
+)
+def test_posting_every_column_to_a_step_changes_only_what_it_is_about(
+    boss: Actor, step: str, fields: dict[str, Any], allowed: set[str]
+) -> None:
+    ann = person("Ann", **fields)
+    before = columns(ann)
+    said = every_field() | {"person": str(ann.pk), "team": str(team("Sales").pk), "role": "admin"}
+    assert boss.post(f"{STEPS}{step}/", said).status_code == 302
+    assert changed(before, columns(ann)) - ALWAYS == allowed
+
+
+def test_posting_every_column_while_accepting_an_invitation_gives_no_role_and_no_other_address() -> None:
+    paul = invited("paul@example.com")
+    before = columns(paul)
+    said = every_field() | {"name": "Paul P.", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "role": "admin"}
+    assert Client().post(f"/invitation/{token_of(paul)}/", said).status_code == 302
+    allowed = {"name", "status", "is_active", "password", "accepted_at", "joined_at"}
+    assert changed(before, columns(paul)) - ALWAYS == allowed
+    assert (fresh(paul).joined_at, fresh(paul).accepted_at) == (NOW, NOW)
 
 
 def test_posting_every_column_while_inviting_makes_an_ordinary_pending_person(boss: Actor) -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 
 from tests.cast import create_member
 from usermgmt.management.commands import createadmin
-from usermgmt.models import User
+from usermgmt.models import AuditEntry, User
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery staple"
@@ -34,6 +34,13 @@ def test_the_new_administrator_signs_in(piped: Callable[..., str], client: Clien
     ada = User.objects.get()
     assert (ada.email, ada.name, ada.is_administrator) == ("ada@example.com", "Ada Lovelace", True)
     assert ada.joined_at is not None
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.person_id, entry.actor_id, entry.after) == (
+        "person.role_changed",
+        ada.pk,
+        None,
+        {"role": "admin"},
+    )
     assert client.post("/accounts/login/", {"login": ada.email, "password": PASSWORD}).headers["Location"] == "/"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -10,9 +11,13 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.models import Sum
 
 from analytics.ingest.draft import EventDraft
-from tests.analytics.workspace import event, fold
+from analytics.models import DailyTotal
+from analytics.rollups.fold import fold_pending
+from tests.analytics.parallel import PATIENCE_S, Threads
+from tests.analytics.workspace import event, fold, store
 from tests.cast import NOW, Actor
 from tests.usermgmt.people import browser, deleted, invited, person
 from usermgmt import actions, tasks
@@ -136,6 +141,35 @@ def test_events_that_still_arrive_count_for_the_removed_and_after_that_for_a_new
     fold(of_lena(0, tokens=30, now=NOW + MONTH), now=NOW + MONTH)
     assert lena.days.count() == 3
     assert User.objects.get(email="lena.leaver@example.com").pk != lena.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_erased_while_their_events_arrive_leaves_every_token(lena: User) -> None:
+    """Each of the events is stored, for her or for the new person that they make; none fails, none is lost."""
+    before, batches, start = whole_usage(), 12, Barrier(2)
+
+    def send() -> int:
+        start.wait(timeout=PATIENCE_S)
+        for _batch in range(batches):
+            store(of_lena(0.1, tokens=30), of_lena(3, tokens=3))
+        return batches
+
+    def erase() -> int:
+        start.wait(timeout=PATIENCE_S)
+        return actions.erase_due(NOW + MONTH)
+
+    with Threads(2) as threads:
+        sent, erased = threads.run(send), threads.run(erase)
+    assert (sent.result(), erased.result()) == (batches, 1)
+    fold_pending()
+    assert whole_usage() == (before[0] + 2 * batches, before[1] + 33 * batches)
+    assert User.objects.get(pk=lena.pk).email is None
+
+
+def whole_usage() -> tuple[int, int]:
+    """Requests and tokens of all days, as Analytics counts them."""
+    sums = DailyTotal.objects.aggregate(requests=Sum("requests"), tokens=Sum("input_tokens") + Sum("output_tokens"))
+    return sums["requests"], sums["tokens"]
 
 
 def test_everybody_who_is_due_goes_each_in_a_transaction_of_their_own() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from bs4 import BeautifulSoup
 from django.utils import timezone
 
 from tests.analytics.workspace import event, fold
@@ -96,7 +97,13 @@ def test_removing_somebody_is_seen_on_both_sides_at_once(administrator: Actor, f
 
 def test_where_everybody_started_there_is_nothing_to_follow_up(administrator: Actor) -> None:
     assert follow_up(administrator, "range=last_7_days") is None
-    assert "Manage users" in administrator.get(ANALYTICS).content.decode()
+
+
+def test_manage_users_leads_to_the_list(administrator: Actor) -> None:
+    page = BeautifulSoup(administrator.get(ANALYTICS).content, "html.parser")
+    (link,) = (link for link in page.select("a") if "Manage users" in link.get_text())
+    assert link["href"] == "/admin/users/"
+    assert administrator.get(str(link["href"])).context["shown"].total > 0
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata"])

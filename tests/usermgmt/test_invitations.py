@@ -9,17 +9,21 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
 from django.db import connection
 from django.test import Client
 
+from tests.analytics import workspace
 from tests.analytics.parallel import Threads
 from tests.cast import NOW, Actor, create_administrator
 from tests.usermgmt.people import administrator as another_administrator
 from tests.usermgmt.people import browser, invited, log, person, team, token_of
 from usermgmt import actions, invitations, outbox, tasks
+from usermgmt.imports.people import import_people
+from usermgmt.imports.rows import PersonRow, check
 from usermgmt.models import Invitation, Mail, Role, Status, User
 from usermgmt.refusals import Refused
 
@@ -251,6 +255,40 @@ def test_a_link_is_bound_to_the_address_and_the_role_it_was_sent_for(change: dic
     assert accept(link(paul)).status_code == 410
 
 
+def confirmed_boss() -> Actor:
+    return browser(another_administrator("Boss"))
+
+
+@pytest.mark.parametrize("way", ["step", "edit", "import"])
+def test_a_link_that_was_mailed_for_one_role_never_gives_another(way: str) -> None:
+    """Whoever came by the mail to a user would be an administrator else. The new role comes with a mail of its own."""
+    boss, paul = confirmed_boss(), invited("paul@example.com")
+    assert boss.user is not None
+    old = link(paul)
+    tasks.send_mails()
+    match way:
+        case "step":
+            actions.set_role(boss.user, [paul.pk], Role.ADMINISTRATOR, NOW)
+        case "edit":
+            version = actions.version(User.objects.get(pk=paul.pk))
+            actions.edit_person(boss.user, paul.pk, version, "Paul", Role.ADMINISTRATOR, [], NOW)
+        case "import":
+            assert import_people([row_of("paul@example.com", role="admin")], NOW).updated == 1
+    assert accept(old).status_code == 410
+    tasks.send_mails()
+    assert link(paul) in str(mail.outbox[-1].body)
+    assert len(mail.outbox) == 2
+    assert accept(link(paul)).status_code == 302
+    assert User.objects.get(pk=paul.pk).is_administrator
+
+
+def test_a_link_that_ran_out_is_not_sent_again_by_a_new_role(frozen_now: Any) -> None:
+    boss, paul = confirmed_boss(), invited("paul@example.com")
+    assert boss.user is not None
+    actions.set_role(boss.user, [paul.pk], Role.ADMINISTRATOR, NOW + invitations.LIFETIME)
+    assert Invitation.objects.count() == 1
+
+
 @pytest.mark.parametrize("status", [Status.DEACTIVATED, Status.DELETED])
 def test_a_link_opens_nothing_for_who_was_sent_away_meanwhile(status: Status) -> None:
     paul = invited("paul@example.com")
@@ -307,7 +345,8 @@ def test_sending_again_makes_a_new_link_and_ends_the_old_one(administrator: Acto
     assert log()[-1] == ("invitation.resent", "Paul")
 
 
-def test_taking_back_ends_the_link_and_forgets_who_was_never_here(administrator: Actor) -> None:
+def test_taking_back_ends_the_link_and_forgets_who_was_never_here() -> None:
+    administrator = confirmed_boss()
     paul = invited("paul@example.com")
     old = link(paul)
     administrator.post("/admin/users/steps/revoke/", {"person": paul.pk})
@@ -321,7 +360,8 @@ def test_taking_back_ends_the_link_and_forgets_who_was_never_here(administrator:
     assert mail.outbox == []
 
 
-def test_taking_back_keeps_who_is_known_from_usage_but_not_the_promised_role(administrator: Actor) -> None:
+def test_taking_back_keeps_who_is_known_from_usage_but_not_the_promised_role() -> None:
+    administrator = confirmed_boss()
     ulla = person("Ulla", email="ulla@example.com", password="!")
     actions.invite(None, "ulla@example.com", "Ulla", Role.ADMINISTRATOR, [], NOW)
     administrator.post("/admin/users/steps/revoke/", {"person": ulla.pk})
@@ -329,8 +369,76 @@ def test_taking_back_keeps_who_is_known_from_usage_but_not_the_promised_role(adm
     assert (ulla.email, ulla.status, ulla.role, ulla.invited_at) == ("ulla@example.com", "active", "user", None)
 
 
+def test_taking_back_forgets_nobody_who_has_used_the_workspace_meanwhile() -> None:
+    boss, paul, paula = confirmed_boss(), invited("paul@example.com"), invited("paula@example.com")
+    workspace.fold(workspace.event(0, user_id=None, email="paul@example.com", tokens=9))
+    User.objects.filter(pk=paula.pk).update(external_id="paula")
+    boss.post("/admin/users/steps/revoke/", {"person": [paul.pk, paula.pk]})
+    for who in (paul, paula):
+        who.refresh_from_db()
+        assert (who.status, who.erased_at, who.invited_at) == ("active", None, None)
+    assert paul.email == "paul@example.com"
+
+
+def test_who_is_deactivated_while_waiting_gets_a_new_link_when_reactivated() -> None:
+    boss, ulla = confirmed_boss(), person("Ulla", email="ulla@example.com", password="!")
+    assert boss.user is not None
+    actions.invite(None, "ulla@example.com", "Ulla", Role.USER, [], NOW)
+    old = link(ulla)
+    actions.deactivate(boss.user, [ulla.pk], NOW)
+    assert ulla.invitations.filter(revoked_at=None).count() == 0
+    refused = boss.post("/admin/users/steps/resend/", {"person": ulla.pk})
+    assert refused.status_code == 409
+    assert "Reactivate them" in refused.content.decode()
+    assert "Send invitation again" not in boss.get("/admin/users/?tab=pending").content.decode().split("<tbody")[1]
+    actions.reactivate(boss.user, [ulla.pk], NOW)
+    assert accept(old).status_code == 410
+    assert accept(link(ulla)).status_code == 302
+
+
+def test_the_completion_rate_is_right_under_every_path(frozen_now: Any) -> None:
+    boss = confirmed_boss()
+    admin = boss.user
+    assert admin is not None
+
+    def told() -> tuple[int, int, int, float]:
+        onboarding = boss.get("/admin/users/").context["shown"].onboarding
+        return onboarding.invited, onboarding.completed, onboarding.pending, onboarding.share
+
+    assert told() == (0, 0, 0, 0)
+    ann, bob, cay, dan = (invited(f"{name}@example.com") for name in ("ann", "bob", "cay", "dan"))
+    assert told() == (4, 0, 4, 0)
+    for who in (ann, bob):
+        assert accept(link(who)).status_code == 302
+    assert told() == (4, 2, 2, 0.5)
+    actions.resend_invitation(admin, cay.pk, NOW)
+    frozen_now.shift(invitations.LIFETIME)  # the links run out: still invited, still waiting
+    assert told() == (4, 2, 2, 0.5)
+    actions.revoke_invitation(admin, dan.pk, NOW)
+    assert told() == (3, 2, 1, 2 / 3)
+    actions.deactivate(admin, [ann.pk], NOW)  # went through it all the same
+    assert told() == (3, 2, 1, 2 / 3)
+    actions.remove(admin, [bob.pk, cay.pk], NOW)
+    assert told() == (1, 1, 0, 1)
+    actions.restore(admin, [cay.pk], NOW)
+    assert told() == (2, 1, 1, 0.5)
+    actions.erase_due(NOW + actions.RESTORABLE)
+    assert told() == (2, 1, 1, 0.5)
+    invited("bob@example.com")  # erased: somebody new
+    assert told() == (3, 1, 2, 1 / 3)
+    import_people([row_of("cay@example.com", name="Cay C.")], NOW)  # changes a name, accepts nothing
+    assert told() == (3, 1, 2, 1 / 3)
+
+
+def row_of(email: str, **said: str) -> PersonRow:
+    row = check(2, {"email": email} | said, ZoneInfo("UTC"), NOW)
+    assert isinstance(row, PersonRow)
+    return row
+
+
 @pytest.mark.parametrize("step", ["resend", "revoke"])
-def test_who_has_no_open_invitation_gets_none_sent_or_taken(administrator: Actor, step: str) -> None:
+def test_who_has_no_open_invitation_gets_none_sent_or_taken(step: str) -> None:
+    administrator = confirmed_boss()
     waiting, member = invited("paul@example.com"), person()
     answer = administrator.post(f"/admin/users/steps/{step}/", {"person": [waiting.pk, member.pk]})
     assert answer.status_code == 409
@@ -338,7 +446,8 @@ def test_who_has_no_open_invitation_gets_none_sent_or_taken(administrator: Actor
     assert [action for action, _name in log()] == ["person.invited"]  # all or nothing
 
 
-def test_inviting_again_after_taking_back_makes_a_new_person(administrator: Actor) -> None:
+def test_inviting_again_after_taking_back_makes_a_new_person() -> None:
+    administrator = confirmed_boss()
     first = invited("paul@example.com")
     administrator.post("/admin/users/steps/revoke/", {"person": first.pk})
     assert invited("paul@example.com").pk != first.pk

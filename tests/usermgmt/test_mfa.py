@@ -415,3 +415,15 @@ def test_nobody_resets_their_own_or_a_strangers(max_: User, ada: Actor) -> None:
     member, _secret = enrolled(max_)
     assert member.post(reset_of(max_)).status_code == 404
     assert Authenticator.objects.filter(user=max_).exists()
+
+
+@pytest.mark.parametrize("step", ["rename", "remove"])
+def test_nobody_reaches_another_persons_passkey(max_: User, ada: Actor, step: str) -> None:
+    hers = Authenticator.objects.create(user=ada.user, type=Authenticator.Type.WEBAUTHN, data={"name": "Hers"})
+    actor = signed_in(max_)
+    confirm_password(actor)
+    path = f"/profile/security/passkeys/{hers.pk}/{step}/"
+    assert (actor.get(path).status_code, actor.post(path, {"name": "Mine"}).status_code) == (404, 404)
+    hers.refresh_from_db()
+    assert hers.data == {"name": "Hers"}
+    assert not AuditEntry.objects.exists()

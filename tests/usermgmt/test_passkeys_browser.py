@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 from allauth.mfa.models import Authenticator
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import CDPSession, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.cast import create_member
+from tests.inspection import too_wide_at, violations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse battery staple"
@@ -150,29 +150,13 @@ def test_a_passkey_is_renamed_and_removed(page: Page, site: str, authenticator: 
     assert not Authenticator.objects.exists()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_own_pages(page: Page, site: str, authenticator: CDPSession, theme: str) -> None:
-    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+def test_tools_find_nothing_on_the_own_pages(page: Page, site: str, authenticator: CDPSession) -> None:
     give_password(page, site)
     add_passkey(page, "Phone")
     assert violations(page) == []  # the recovery codes
-    for path in ("", "security/", "security/password/", "security/authenticator/", "security/passkeys/add/"):
-        page.goto(f"{site}/profile/{path}")
-        assert violations(page) == []
-        assert too_wide_at(page) == []
-
-
-def violations(page: Page) -> list[str]:
-    """What axe holds against the page, of any impact: rule and first place."""
-    found = Axe().run(page).response["violations"]
-    return [f"{violation['id']}: {violation['nodes'][0]['html'][:200]}" for violation in found]
-
-
-def too_wide_at(page: Page) -> list[int]:
-    """The window widths at which the page scrolls sideways."""
-    found = []
-    for width in (360, 390, 1440):
-        page.set_viewport_size({"width": width, "height": 900})
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            found.append(width)
-    return found
+    passkey = Authenticator.objects.get(type=Authenticator.Type.WEBAUTHN).pk
+    paths = [f"profile/{path}" for path in ("", "security/", "security/password/", "security/authenticator/")]
+    paths += [f"profile/security/passkeys/{path}/" for path in ("add", f"{passkey}/rename", f"{passkey}/remove")]
+    for path in [*paths, "profile/security/recovery-codes/", "accounts/logout/"]:
+        page.goto(f"{site}/{path}")
+        assert (path, violations(page), too_wide_at(page, 360, 390, 1440)) == (path, [], [])

@@ -167,7 +167,7 @@ def test_the_log_of_this_person_alone_newest_first(ada: Actor, mika: User) -> No
     assert ada.user is not None
     other = User.objects.create_person("eva@example.com", "Eva")
     audit.record(ada.user, Action.EDITED, person=other)
-    actions.set_role(ada.user, [mika.pk], Role.ADMINISTRATOR)
+    actions.set_role(ada.user, [mika.pk], Role.ADMINISTRATOR, NOW)
     actions.deactivate(ada.user, [mika.pk], NOW)
     page = soup(ada.get(path(mika)))
     names = [name.get_text(strip=True) for name in page.select("section[aria-labelledby=log-title] .settings__name")]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import DatabaseError
 from django.http.response import HttpResponseBase
 from django.test import Client
 
 from tests.cast import Actor
+from tests.usermgmt.people import never_end_a_session
 from usermgmt import adapter
 from usermgmt.models import AuditEntry, Theme, User
 
@@ -160,6 +162,17 @@ def test_a_new_password_ends_the_other_sessions_and_tells_its_owner(max_with_pas
     (message,) = mail.outbox
     assert message.to == ["max@example.com"]
     assert "was changed" in message.subject
+
+
+def test_a_new_password_and_the_end_of_the_other_sessions_come_together_or_not_at_all(
+    max_with_password: Actor,
+) -> None:
+    other = signed_in(reread(max_with_password))
+    never_end_a_session()
+    with pytest.raises(DatabaseError):
+        change_password(max_with_password)
+    assert reread(max_with_password).check_password(PASSWORD)
+    assert other.get("/profile/").status_code == 200
 
 
 @pytest.mark.parametrize("old, new", [("not the password", NEW), (PASSWORD, "short"), (PASSWORD, "max@example.com")])

@@ -151,10 +151,20 @@ def test_who_is_in_already_is_not_added_again(ada: User, team: Team) -> None:
     assert len(told()) == 1
 
 
-def test_removed_and_unknown_people_are_left_out(ada: User, team: Team) -> None:
+def test_removed_people_are_left_out(ada: User, team: Team) -> None:
     gone = person("gone", status=Status.DELETED)
-    assert team_actions.add_members(ada, team.pk, [gone.pk, 987654321]) == 0
+    assert team_actions.add_members(ada, team.pk, [gone.pk]) == 0
     assert not Membership.objects.exists()
+
+
+@pytest.mark.parametrize("act", [team_actions.add_members, team_actions.remove_members])
+def test_an_id_that_is_nobodys_stops_all_of_it(ada: User, team: Team, act: Callable[..., int]) -> None:
+    inside, outside = person("inside"), person("outside")
+    Membership.objects.create(user=inside, team=team)
+    with pytest.raises(User.DoesNotExist):
+        act(ada, team.pk, [inside.pk, outside.pk, 987654321])
+    assert list(team.members.all()) == [inside]
+    assert told() == []
 
 
 def test_an_archived_team_takes_nobody(ada: User, team: Team) -> None:

@@ -142,6 +142,16 @@ def test_a_choice_of_nobody_is_told_and_changes_nothing(administrator: Actor, te
     assert not AuditEntry.objects.exists()
 
 
+def test_an_id_that_is_nobodys_is_404_and_changes_nothing(administrator: Actor, team: Team) -> None:
+    inside = people(1)[0]
+    Membership.objects.create(user=inside, team=team)
+    for step in ("add", "remove"):
+        chosen = {"person": [inside.pk, 987654321]}
+        assert administrator.post(f"{TEAMS}{team.pk}/members/{step}/", chosen).status_code == 404
+    assert list(team.members.all()) == [inside]
+    assert not AuditEntry.objects.exists()
+
+
 def test_archiving_and_bringing_back(administrator: Actor, team: Team) -> None:
     path = f"{TEAMS}{team.pk}/"
     archived = administrator.post(f"{path}archive/", follow=True)

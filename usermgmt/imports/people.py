@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from usermgmt import administrators, audit
+from usermgmt import administrators, audit, invitations
 from usermgmt.imports.rows import PersonRow, RejectedRow
 from usermgmt.imports.teams import Teams
 from usermgmt.models import Action, Role, Status, User
@@ -99,7 +99,8 @@ class _Import:
         self.line_of: dict[int, int] = {}  # id() of a person → the line that named them first
 
     def run(self) -> Outcome:
-        administrators.hold_lock()
+        if any(row.role for row in self.rows):
+            administrators.hold_lock()
         self._load()
         changes = [change for row in self.rows if (change := self._change(row))]
         teams = Teams(change.row for change in changes)
@@ -189,11 +190,12 @@ class _Import:
         self.progress(self.done)
 
     def _record(self, changes: Iterable[_Change]) -> None:
-        """What the audit log keeps, and what follows from a new role: sign in again, invitations bound to it."""
+        """What the audit log keeps, and what follows from a new role: sign in again, a new link for who was invited."""
         changed = [(change, change.user) for change in changes if change.changes_the_role]
         for change, user in changed:
             self.outcome.role_changes.append(f"line {change.row.line}: {user} becomes {Role(user.role).label}")
-            user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(role=user.role)
+            if invitations.is_open(user, self.now):
+                invitations.issue(user, Role(user.role), None, self.now)
             audit.record(
                 None, Action.ROLE_CHANGED, person=user, before={"role": change.role_before}, after={"role": user.role}
             )

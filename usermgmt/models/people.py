@@ -90,6 +90,9 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     deleted_at = models.DateTimeField(null=True)
+    removed_from = models.CharField(
+        max_length=12, choices=Status.choices, default="", db_default="", help_text="Status that restoring gives back"
+    )
     erased_at = models.DateTimeField(null=True, help_text="Personal data replaced; cannot be restored")
     language = models.CharField(max_length=8, blank=True, default="", db_default="")
     theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM, db_default=Theme.SYSTEM)

@@ -78,7 +78,8 @@ class _Offers:
             return
         yield Entry(_("Edit"), f"{reverse('person-edit', args=[person.pk])}?next={self.back}")
         if row.is_waiting:
-            yield self._at_once(_("Send invitation again"), Step.RESEND)
+            if person.status != Status.DEACTIVATED:
+                yield self._at_once(_("Send invitation again"), Step.RESEND)
             yield self._asked(_("Revoke invitation…"), Step.REVOKE, person)
         elif person.email and not row.can_sign_in and person.status == Status.ACTIVE:
             named = urlencode({"email": person.email, "name": person.name}, quote_via=quote, safe="")

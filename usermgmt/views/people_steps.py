@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from usermgmt import people_list
 from usermgmt.models import User
 from usermgmt.people_forms import PrimaryTeamForm, RoleForm
-from usermgmt.people_steps import TAKES, WORDS, Step
+from usermgmt.people_steps import TAKES, WORDS, Step, asks_password
 from usermgmt.redirects import is_own_path
 from usermgmt.refusals import Refused
 from usermgmt.views.password import require_password
@@ -49,7 +49,7 @@ def step(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 def _take(request: HttpRequest, chosen: Step, people: list[User], form: forms.Form | None) -> HttpResponseBase:
-    if WORDS[chosen].asks_password:
+    if asks_password(chosen, people):
         require_password(request)
     assert isinstance(request.user, User)
     said = form.cleaned_data if form else {}

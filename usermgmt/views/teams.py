@@ -160,7 +160,7 @@ def _changed(request: HttpRequest, team_id: int, act: Callable[[], str]) -> Http
         messages.success(request, act())
     except Refused as refused:
         messages.error(request, str(refused))
-    except Team.DoesNotExist:
+    except (Team.DoesNotExist, User.DoesNotExist):
         raise Http404 from None
     return redirect("team", team_id)
 

@@ -13,7 +13,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from usermgmt.models import Role, User, normalize_email
+from usermgmt import audit
+from usermgmt.models import Action, Role, User, normalize_email
 
 
 class Command(BaseCommand):
@@ -74,9 +75,11 @@ def _check_password(password: str, draft: User) -> None:
 def _create(draft: User, password: str) -> None:
     try:
         with transaction.atomic():
-            User.objects.create_person(
+            made = User.objects.create_person(
                 draft.email, draft.name, password, role=Role.ADMINISTRATOR, joined_at=timezone.now()
             )
+            before, after = {"role": Role.USER}, {"role": Role.ADMINISTRATOR}
+            audit.record(None, Action.ROLE_CHANGED, person=made, before=before, after=after)
     except IntegrityError as error:  # somebody else was faster
         raise CommandError(_taken(str(draft.email))) from error
 
