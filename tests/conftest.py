@@ -64,6 +64,7 @@ def _complete_environment(worker: str) -> None:
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 32)
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
     os.environ.setdefault("DEBUG", "true")  # static files by their plain names, found without collectstatic
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # it would ask the world while it is imported
     # Playwright's event loop runs in the test's thread; the ORM would refuse to work beside it.
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 

@@ -44,6 +44,7 @@ DAY = dt.timedelta(days=1)
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.xdist_group("sample"),  # imported once
     pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"The sample is not there: {SAMPLE}"),
 ]
 

@@ -1,17 +1,15 @@
-"""An application that asks models through the LiteLLM SDK: its plan is the first line of its input, whose end is its.
-
-Run by tests as a program of its own; imports nothing of ours.
-"""
+"""An application that asks models through the LiteLLM SDK. Run by tests as a program of its own (see `forks`)."""
 
 import asyncio
-import json
-import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import litellm
 import openai
 from litellm.integrations.generic_api.generic_api_callback import GenericAPILogger
+
+from tests.clients import forks
 
 
 async def ask(call: dict[str, Any], api_base: str) -> None:
@@ -29,14 +27,13 @@ async def ask(call: dict[str, Any], api_base: str) -> None:
                 pass
 
 
-async def main() -> None:
-    plan = json.loads(sys.stdin.readline())
+async def carry_out(plan: dict[str, Any], until_the_end: Callable[[], object]) -> None:
     # By its class: the name "generic_api" finds it only where LiteLLM's enterprise package is installed.
     litellm.callbacks = [GenericAPILogger(**plan["callback"])]
     litellm.generic_api_use_v1 = plan["old_payload"]
     for call in plan["calls"]:
         await ask(call, plan["api_base"])
-    await asyncio.to_thread(sys.stdin.read)
+    await asyncio.to_thread(until_the_end)
 
 
-asyncio.run(main())
+forks.serve(lambda plan, until_the_end: asyncio.run(carry_out(plan, until_the_end)))

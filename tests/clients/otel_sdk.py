@@ -1,11 +1,10 @@
 """An application that asks models through OpenAI's client, instrumented by OpenTelemetry, exported by OTLP/HTTP.
 
 The exporter is set up by the environment alone, as administrators do. Who asks is put on every span by a processor.
-Run by tests as a program of its own; imports nothing of ours.
+Run by tests as a program of its own (see `forks`).
 """
 
-import json
-import sys
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -16,6 +15,8 @@ from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util.genai.handler import TelemetryHandler
+
+from tests.clients import forks
 
 
 class WhoAsks(SpanProcessor):
@@ -38,8 +39,7 @@ def ask(client: openai.OpenAI, call: dict[str, Any]) -> None:
                 pass
 
 
-def main() -> None:
-    plan = json.loads(sys.stdin.readline())
+def carry_out(plan: dict[str, Any], until_the_end: Callable[[], object]) -> None:
     provider = TracerProvider()
     provider.add_span_processor(WhoAsks())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -59,8 +59,8 @@ def main() -> None:
                 ask(client, call)
         context.detach(token)
     provider.force_flush()
-    sys.stdin.read()
+    until_the_end()
     provider.shutdown()
 
 
-main()
+forks.serve(carry_out)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests import webserver
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -21,13 +19,6 @@ class Panel:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-
-@contextmanager
-def serving(key: str) -> Iterator[Panel]:
-    """One worker process of four threads, as the image runs two of."""
-    with webserver.serving() as server:
-        yield Panel(server.port, key)
 
 
 # --- A line that loses answers ------------------------------------------------------------------------------------

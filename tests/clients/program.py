@@ -6,14 +6,18 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from analytics.models import Delivery, UsageEvent
 
 FOLDER = Path(__file__).parent
+PROJECT = FOLDER.parents[1]
 ARRIVE_SECONDS = 120  # importing these clients alone takes long on a busy machine
 # What these libraries would else look for in the world: nothing here leaves the machine.
 QUIET = {
@@ -27,26 +31,53 @@ QUIET = {
 }
 
 
-def run(name: str, plan: dict[str, Any], has_arrived: Callable[[], bool], **environment: str) -> None:
-    """Runs `name` with this plan until all has arrived, and lets it end."""
+@dataclass(frozen=True)
+class Program:
+    """A client program, which carries out one plan after the other."""
+
+    process: subprocess.Popen[str]
+    said: IO[str]
+
+    def run(self, plan: dict[str, Any], has_arrived: Callable[[], bool], **environment: str) -> None:
+        """Carries out this plan until all has arrived, and lets it end."""
+        self._tell(json.dumps(plan | {"environment": environment}))
+        arrived = self._arrive(has_arrived)
+        self._tell("end")
+        assert self.process.stdout is not None
+        ended = self.process.stdout.readline()
+        self.said.seek(0)
+        assert (arrived, ended) == (True, "ended 0\n"), self.said.read()
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def _arrive(self, has_arrived: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + ARRIVE_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if has_arrived():
+                return True
+            time.sleep(0.1)
+        return has_arrived()
+
+
+@contextmanager
+def program(name: str, **environment: str) -> Iterator[Program]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "LANG")}
-    process = subprocess.Popen(
-        [sys.executable, str(FOLDER / name)],
-        env={**kept, **QUIET, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(plan) + "\n")
-        process.stdin.flush()
-        arrived = _arrive(has_arrived, process)
-    finally:
-        said, _nothing = process.communicate(timeout=ARRIVE_SECONDS)  # closes its input, at which it ends
-    assert arrived, said
-    assert process.returncode == 0, said
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, str(FOLDER / name)],
+            env={**kept, **QUIET, "PYTHONPATH": str(PROJECT), **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        try:
+            yield Program(process, said)
+        finally:
+            process.communicate(timeout=ARRIVE_SECONDS)  # closes its input, at which it ends
 
 
 def events(number: int) -> Callable[[], bool]:
@@ -57,15 +88,6 @@ def events(number: int) -> Callable[[], bool]:
 def duplicates(number: int) -> Callable[[], bool]:
     """Whether so many came again, which they do after those that were new."""
     return lambda: sum(Delivery.objects.values_list("duplicate", flat=True)) >= number
-
-
-def _arrive(has_arrived: Callable[[], bool], process: subprocess.Popen[str]) -> bool:
-    deadline = time.monotonic() + ARRIVE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        if has_arrived():
-            return True
-        time.sleep(0.1)
-    return has_arrived()
 
 
 def stored() -> Sequence[UsageEvent]:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from analytics.models import Assistant, Delivery, Kind, Scope, Status, UsageEvent, Workflow
-from tests.analytics.api.client import make_key
-from tests.clients.model_server import ModelServer, model_server
-from tests.clients.panel import Panel, losing_answers, serving
-from tests.clients.program import duplicates, events, run, stored
+from analytics.models import Assistant, Delivery, Kind, Status, UsageEvent, Workflow
+from tests.clients.model_server import ModelServer
+from tests.clients.panel import Panel, losing_answers
+from tests.clients.program import Program, duplicates, events, program, stored
 from usermgmt.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("clients")]
 
 ADA = {"user": "ada", "metadata": {"tags": ["assistant:contract-review"]}}
 BOB = {"metadata": {"user_api_key_user_id": "bob", "user_api_key_team_alias": "Legal", "tags": ["workflow:nightly"]}}
@@ -28,19 +27,14 @@ CALLS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def panel() -> Iterator[Panel]:
-    with serving(make_key(Scope.INGEST)[1]) as running:
-        yield running
-
-
-@pytest.fixture
-def models() -> Iterator[ModelServer]:
-    with model_server() as running:
+@pytest.fixture(scope="module")
+def application() -> Iterator[Program]:
+    with program("litellm_sdk.py", DEFAULT_FLUSH_INTERVAL_SECONDS="1") as running:
         yield running
 
 
 def deliver(
+    application: Program,
     panel: Panel,
     models: ModelServer,
     calls: list[dict[str, Any]],
@@ -62,12 +56,14 @@ def deliver(
         "old_payload": old_payload,
         "calls": calls,
     }
-    run("litellm_sdk.py", plan, has_arrived, DEFAULT_FLUSH_INTERVAL_SECONDS="1")
+    application.run(plan, has_arrived)
 
 
 @pytest.mark.parametrize("log_format", ["json_array", "ndjson", "single"])
-def test_every_call_counts_once_in_every_format(panel: Panel, models: ModelServer, log_format: str) -> None:
-    deliver(panel, models, CALLS, events(len(CALLS)), log_format=log_format, max_retries=3)
+def test_every_call_counts_once_in_every_format(
+    application: Program, panel: Panel, models: ModelServer, log_format: str
+) -> None:
+    deliver(application, panel, models, CALLS, events(len(CALLS)), log_format=log_format, max_retries=3)
     arrived = stored()
     assert len(arrived) == models.calls == len(CALLS)
     assert sum(event.input_tokens for event in arrived) == models.input_tokens == 3342
@@ -82,28 +78,26 @@ def test_every_call_counts_once_in_every_format(panel: Panel, models: ModelServe
     assert (Assistant.objects.get().name, Workflow.objects.get().name) == ("contract-review", "nightly")
 
 
-def test_the_environment_alone_sets_it_up(panel: Panel, models: ModelServer) -> None:
+def test_the_environment_alone_sets_it_up(application: Program, panel: Panel, models: ModelServer) -> None:
     plan = {
         "callback": {},
         "api_base": models.address,
         "old_payload": False,
         "calls": CALLS[:1],
     }
-    run(
-        "litellm_sdk.py",
+    application.run(
         plan,
         events(1),
-        DEFAULT_FLUSH_INTERVAL_SECONDS="1",
         GENERIC_LOGGER_ENDPOINT=f"{panel.address}/api/v1/litellm",
         GENERIC_LOGGER_HEADERS=f"Authorization=Bearer {panel.key}",
     )
     assert UsageEvent.objects.get().input_tokens == 30
 
 
-def test_the_old_payload_counts_too(panel: Panel, models: ModelServer) -> None:
+def test_the_old_payload_counts_too(application: Program, panel: Panel, models: ModelServer) -> None:
     """It tells of calls that succeeded only, and its times are those of the sender's clock, here UTC."""
     answered = [call for call in CALLS if "fail" not in call["text"]]
-    deliver(panel, models, CALLS, events(len(answered)), old_payload=True)
+    deliver(application, panel, models, CALLS, events(len(answered)), old_payload=True)
     arrived = stored()
     assert len(arrived) == len(answered)
     assert sum(event.input_tokens for event in arrived) == models.input_tokens
@@ -112,9 +106,18 @@ def test_the_old_payload_counts_too(panel: Panel, models: ModelServer) -> None:
     assert [names.get(event.user_id) for event in arrived] == ["ada"] * 3 + ["bob", None]
 
 
-def test_a_retry_after_a_lost_answer_changes_nothing(panel: Panel, models: ModelServer) -> None:
+def test_a_retry_after_a_lost_answer_changes_nothing(application: Program, panel: Panel, models: ModelServer) -> None:
     with losing_answers(panel) as line:
-        deliver(panel, models, CALLS, duplicates(len(CALLS)), through=line.address, max_retries=3, retry_delay=0.1)
+        deliver(
+            application,
+            panel,
+            models,
+            CALLS,
+            duplicates(len(CALLS)),
+            through=line.address,
+            max_retries=3,
+            retry_delay=0.1,
+        )
         assert set(line.answers) == {200}
     assert UsageEvent.objects.count() == len(CALLS)
     assert sum(delivery.duplicate for delivery in Delivery.objects.all()) == len(CALLS)

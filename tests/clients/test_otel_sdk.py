@@ -14,15 +14,14 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from analytics.models import Assistant, Delivery, Kind, Scope, Status, UsageEvent
-from tests.analytics.api.client import make_key
+from analytics.models import Assistant, Delivery, Kind, Status, UsageEvent
 from tests.analytics.ingest.captures import EXPECTED, OTLP_JSON
-from tests.clients.model_server import ANSWER, ModelServer, model_server
-from tests.clients.panel import Panel, losing_answers, serving
-from tests.clients.program import duplicates, events, run, stored
+from tests.clients.model_server import ANSWER, ModelServer
+from tests.clients.panel import Panel, losing_answers
+from tests.clients.program import Program, duplicates, events, program, stored
 from usermgmt.models import Team, User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("clients")]
 
 PROMPT = "canary of the prompt"
 ADA = {"user.id": "ada", "team.id": "t-1", "gen_ai.agent.name": "contract-review"}
@@ -41,19 +40,14 @@ MESSAGES: list[dict[str, Any]] = [
 CALLS = 7
 
 
-@pytest.fixture
-def panel() -> Iterator[Panel]:
-    with serving(make_key(Scope.INGEST)[1]) as running:
-        yield running
-
-
-@pytest.fixture
-def models() -> Iterator[ModelServer]:
-    with model_server() as running:
+@pytest.fixture(scope="module")
+def application() -> Iterator[Program]:
+    with program("otel_sdk.py") as running:
         yield running
 
 
 def export(
+    application: Program,
     panel: Panel,
     models: ModelServer,
     *,
@@ -62,8 +56,7 @@ def export(
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Lets the application handle the messages; its exporter is set up as administrators do."""
-    run(
-        "otel_sdk.py",
+    application.run(
         {"api_base": models.address, "messages": MESSAGES},
         has_arrived or events(CALLS),
         OTEL_EXPORTER_OTLP_ENDPOINT=through or panel.address,
@@ -86,9 +79,9 @@ def export(
     ids=["as installed", "latest, with prompts"],
 )
 def test_every_call_counts_once_and_every_message_is_one_request(
-    panel: Panel, models: ModelServer, conventions: dict[str, str]
+    application: Program, panel: Panel, models: ModelServer, conventions: dict[str, str]
 ) -> None:
-    export(panel, models, environment=conventions)
+    export(application, panel, models, environment=conventions)
     arrived = stored()
     assert len(arrived) == models.calls == CALLS
     assert sum(event.input_tokens for event in arrived) == models.input_tokens == 6337
@@ -114,9 +107,9 @@ def _names(model: Any, field: str) -> dict[int, str]:
     return dict(model.objects.values_list("pk", field))
 
 
-def test_a_retry_after_a_lost_answer_changes_nothing(panel: Panel, models: ModelServer) -> None:
+def test_a_retry_after_a_lost_answer_changes_nothing(application: Program, panel: Panel, models: ModelServer) -> None:
     with losing_answers(panel) as line:
-        export(panel, models, through=line.address, has_arrived=duplicates(CALLS))
+        export(application, panel, models, through=line.address, has_arrived=duplicates(CALLS))
         assert set(line.answers) == {200}
         assert len(line.answers) >= 2
     assert UsageEvent.objects.count() == CALLS

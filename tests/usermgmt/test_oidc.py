@@ -21,7 +21,7 @@ from tests.cast import Actor, create_administrator, create_member
 from usermgmt import adapter
 from usermgmt.models import Status, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("oidc")]  # one provider
 PASSWORD = "correct horse battery staple"
 BASE_URL = "http://localhost:8000"
 SECURITY = "/profile/security/"
