@@ -166,11 +166,13 @@ _OF_EVERYBODY = f"""
             SELECT user_id, start, next FROM unnest(%(starts)s::date[], %(ends)s::date[]) AS period(start, next)
             JOIN daily_user ON day >= start AND day < next
             GROUP BY user_id, start, next HAVING sum({_USED}) >= %(tokens)s
+            OFFSET 0  -- people are left out by the sum, not by the day
         ) reached WHERE user_id <> ALL(%(leave_out)s::bigint[])
     ), by_day AS (
         SELECT user_id, start, day, requests, {_USED} AS used,
             sum({_USED}) OVER (PARTITION BY user_id, start ORDER BY day) - ({_USED}) AS before
-        FROM fullest JOIN daily_user USING (user_id) WHERE day >= start AND day < next
+        FROM fullest JOIN daily_user USING (user_id)
+        WHERE day >= start AND day < next AND day >= %(oldest)s AND day < %(until)s
     ), crossing AS MATERIALIZED (
         SELECT user_id, min(day) FILTER (WHERE before + used >= %(tokens)s) AS met,
             coalesce(max(before + used) FILTER (WHERE before + used < %(tokens)s), 0) AS carried,
@@ -222,7 +224,7 @@ def of_everybody(
     zone: ZoneInfo,
     leave_out: Collection[int] = (),
 ) -> EverybodyBeyond:
-    """What came after each person had used the number in one of the periods.
+    """What came after each person had used the number in one of the periods, the oldest first.
 
     One query, by daily_user_day; by primary key for those who reached it, and their events of that day.
     """
@@ -231,6 +233,7 @@ def of_everybody(
         _OF_EVERYBODY,
         {"tokens": tokens, "zone": zone.key, "first": first, "last": last, "since": window.start, "most": most}
         | {"leave_out": list(leave_out), "most_crossings": MOST_CROSSINGS}
+        | {"oldest": periods[0].start, "until": window.end}
         | {"starts": [days.start for days in periods], "ends": [min(days.end, window.end) for days in periods]},
     )
     people, requests, reached, is_whole = rows[0][:4]

@@ -141,17 +141,20 @@ class TopPeople:
 def top_people(days: DayRange, most: int) -> TopPeople:
     """Those who used the most tokens, by tokens, then requests, then id; at most `most` of them. One query.
 
-    Reads daily_user by the index daily_user_day.
+    Reads daily_user by the index daily_user_day, and of those few all sums by primary key.
     """
     rows = _rows(
-        f"""SELECT u.people, u.tokens, {_OF_PERSON} FROM (
-                SELECT count(*) OVER () AS people, (sum(input_tokens + output_tokens) OVER ())::bigint AS tokens, used.*
-                FROM (
-                    SELECT user_id, {_NAMED_SUMS} FROM daily_user WHERE {_WITHIN}
-                    GROUP BY user_id HAVING sum(input_tokens + output_tokens) > 0
-                ) used ORDER BY input_tokens + output_tokens DESC, requests DESC, user_id LIMIT %(most)s
-            ) u JOIN person p ON p.id = u.user_id
-            ORDER BY u.input_tokens + u.output_tokens DESC, u.requests DESC, p.id""",
+        f"""WITH used AS MATERIALIZED (
+                SELECT user_id, sum(input_tokens + output_tokens)::bigint AS tokens, sum(requests) AS requests
+                FROM daily_user WHERE {_WITHIN} GROUP BY user_id HAVING sum(input_tokens + output_tokens) > 0
+            ), top AS (
+                SELECT * FROM used ORDER BY tokens DESC, requests DESC, user_id LIMIT %(most)s
+            )
+            SELECT (SELECT count(*) FROM used), (SELECT sum(tokens)::bigint FROM used), {_OF_PERSON}
+            FROM top CROSS JOIN LATERAL (
+                SELECT {_NAMED_SUMS} FROM daily_user WHERE user_id = top.user_id AND {_WITHIN}
+            ) u JOIN person p ON p.id = top.user_id
+            ORDER BY top.tokens DESC, top.requests DESC, p.id""",
         {"start": days.start, "end": days.end, "most": most},
     )
     if not rows:
