@@ -65,7 +65,7 @@ class Unreadable(ProblemDocument, kw_only=True):
 
 
 class TooLarge(ProblemDocument, kw_only=True):
-    """Nothing was stored: send less at a time. One of the limits is named."""
+    """Nothing was stored: send less at a time. The limit is named where it is one of these."""
 
     limit_bytes: Annotated[Count, Meta(description="As sent; unpacked it may be more.")] = 0
     limit_events: Count = 0

@@ -38,7 +38,7 @@ from analytics.ingest.litellm_payload import (
     PromptDetails,
     Usage,
 )
-from analytics.ingest.litellm_v1 import is_old, modern
+from analytics.ingest.litellm_v1 import Printed, TooMuchPrinted, is_old, modern
 from analytics.ingest.tokens import counted
 
 MAX_TAGS = 20_000  # bytes
@@ -78,15 +78,16 @@ _value = msgspec.json.Decoder(str | bool | None)
 
 def decode(body: bytes, now: dt.datetime) -> list[EventDraft | Rejected]:
     """One draft or rejection an event, in order. Raises Undecodable."""
-    return [event if isinstance(event, Rejected) else _draft(event, now) for event in _decoder.decode(body)]
+    printed = Printed()
+    return [event if isinstance(event, Rejected) else _draft(event, now, printed) for event in _decoder.decode(body)]
 
 
-def _draft(call: Call | None, now: dt.datetime) -> EventDraft | Rejected:
+def _draft(call: Call | None, now: dt.datetime, printed: Printed) -> EventDraft | Rejected:
     if call is None:
         return Rejected("null: LiteLLM could not tell of this call")
     try:
-        event = draft(_fields(modern(call) if is_old(call) else call), now)
-    except _Unusable as fault:
+        event = draft(_fields(modern(call, printed) if is_old(call) else call), now)
+    except (_Unusable, TooMuchPrinted) as fault:
         return Rejected(str(fault))
     if isinstance(event, Rejected):
         return Rejected(_FIRST_WORD.sub(lambda word: _THEIRS.get(word[0], word[0]), event.reason))

@@ -19,10 +19,10 @@ import msgspec
 
 from analytics.ingest.litellm_payload import Call, CallerMetadata, Metadata, Parameters, Usage
 
-MAX_TEXT = 200_000
+MAX_TEXT = 200_000  # characters that are looked at of one text
+MAX_PRINTED = 5_000_000  # of all texts of one request; 512 calls of ten thousand each
 MAX_DEPTH = 50
 
-_NUMBER = r"(?<!\w){name}['\"]?\s*[=:]\s*(\d{{1,12}})\b"
 # What Python prints for values: texts, and the brackets and colons between them. A text without an end is the rest.
 # Of words only False tells something: a call that its caller marks as no request.
 _PIECE = re.compile(
@@ -31,25 +31,41 @@ _PIECE = re.compile(
 _OPENING, _CLOSING = frozenset("[({"), frozenset("])}")
 _MARKS = _OPENING | _CLOSING | {":", ","}
 
-_USAGE = (
-    "prompt_tokens",
-    "completion_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
+_NUMBER = re.compile(
+    r"(?<!\w)(prompt_tokens|completion_tokens|cache_read_input_tokens|cache_creation_input_tokens|cached_tokens"
+    r"|reasoning_tokens)['\"]?\s*[=:]\s*(\d{1,12})\b"
 )
 
 Path = tuple[str, ...]
 _NOBODY = "None"  # the payload's user is what Python prints of it
 
 
+class TooMuchPrinted(ValueError):  # noqa: N818  # a verdict
+    """Each piece of a printed text is a step of Python's."""
+
+
+class Printed:
+    """How much of printed texts is still looked at in one request."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PRINTED
+
+    def part(self, text: str) -> str:
+        """Of the text what is looked at. Raises TooMuchPrinted."""
+        part = text[:MAX_TEXT]
+        self._left -= len(part)
+        if self._left < 0:
+            raise TooMuchPrinted(f"metadata and usage of the batch are longer than {MAX_PRINTED:,} characters")
+        return part
+
+
 def is_old(call: Call) -> bool:
     return isinstance(call.startTime, str) or isinstance(call.metadata, str)
 
 
-def modern(call: Call) -> Call:
-    texts = _texts(call.metadata) if isinstance(call.metadata, str) else {}
+def modern(call: Call, printed: Printed) -> Call:
+    """The call in today's terms. Raises TooMuchPrinted."""
+    texts = _texts(printed.part(call.metadata)) if isinstance(call.metadata, str) else {}
     return msgspec.structs.replace(
         call,
         litellm_call_id=f"{call.id or ''} {call.startTime}",
@@ -57,7 +73,7 @@ def modern(call: Call) -> Call:
         endTime=_seconds(call.endTime),
         model_group=_first(texts, "model_group"),
         request_tags=_raw(texts.get(("tags",), [])),
-        metadata=_metadata(texts, call.usage or ""),
+        metadata=_metadata(texts, printed.part(call.usage or "")),
         model_parameters=Parameters(user=None if call.user == _NOBODY else call.user),
     )
 
@@ -97,8 +113,9 @@ def _metadata(texts: dict[Path, list[str]], usage: str) -> Metadata:
 
 
 def _usage(text: str) -> Usage:
-    found = {name: re.search(_NUMBER.format(name=name), text[:MAX_TEXT]) for name in _USAGE}
-    numbers = {name: int(number[1]) for name, number in found.items() if number}
+    numbers: dict[str, int | None] = {}
+    for name, number in _NUMBER.findall(text):
+        numbers.setdefault(name, int(number))
     cached, reasoning = numbers.pop("cached_tokens", None), numbers.pop("reasoning_tokens", None)
     return msgspec.convert(
         {
@@ -121,7 +138,7 @@ def _texts(printed: str) -> dict[Path, list[str]]:
     Read piece by piece, so that a text that looks like a key inside another text is not taken for one.
     """
     found: dict[Path, list[str]] = defaultdict(list)
-    for path, text in _walk(printed[:MAX_TEXT]):
+    for path, text in _walk(printed):
         found[path].append(text)
     return found
 
@@ -135,19 +152,15 @@ def _walk(printed: str) -> Iterator[tuple[Path, str]]:
             continue
         if text is not None and piece != ":":
             yield _path(around), text
-        _step(around, piece, text)
+        if piece in _OPENING:
+            around.append([piece, ""])
+            if len(around) > MAX_DEPTH:
+                return
+        elif around and piece in _CLOSING:
+            around.pop()
+        elif around and piece == ":":
+            around[-1][1] = text or ""
         text = None
-        if len(around) > MAX_DEPTH:
-            return
-
-
-def _step(around: list[list[str]], mark: str, text: str | None) -> None:
-    if mark in _OPENING:
-        around.append([mark, ""])
-    elif around and mark in _CLOSING:
-        around.pop()
-    elif around and mark == ":":
-        around[-1][1] = text or ""
 
 
 def _path(around: Sequence[Sequence[str]]) -> Path:

@@ -36,6 +36,18 @@ def objects(number: int, text: bytes = b"{}") -> bytes:
     return b"[" + b",".join([text] * number) + b"]"
 
 
+def printed(name: str, text: bytes) -> bytes:
+    """Calls in LiteLLM's old payload, with a text of 180,000 characters each."""
+    call = (
+        b'{"id":"a","startTime":"2026-01-31 09:30:00","'
+        + name.encode()
+        + b'":"'
+        + text * (180_000 // len(text))
+        + b'"}'
+    )
+    return objects(120, call)
+
+
 EVENT = b'{"event_id":"a","occurred_at":"2026-01-31T09:30:00Z"}'
 CASES: dict[str, tuple[Callable[..., Any], Callable[[], bytes]]] = {
     "attributes of a span": (otlp.decode_json, lambda: spans(b'{"attributes":' + objects(MANY) + b"}")),
@@ -81,11 +93,13 @@ CASES: dict[str, tuple[Callable[..., Any], Callable[[], bytes]]] = {
         lambda: (b'{"prompt":[' + b"NaN," * 1_000 + b"NaN]}\n") * 5_000 + EVENT,
     ),
     "halves of characters": (native.decode, lambda: b'["' + rb"\ud83d" * MANY + b'"]'),
+    "brackets that Python prints": (litellm.decode, lambda: printed("metadata", b"(),")),
+    "numbers that Python prints": (litellm.decode, lambda: printed("usage", b"prompt_tokens ")),
     "spaces": (native.decode, lambda: b" " * 16 * MIB + b"[" + EVENT + b"]"),
 }
 
 
-FINE = {"brackets", "what is no JSON, in lines", "spaces"}
+FINE = {"brackets", "brackets that Python prints", "numbers that Python prints", "what is no JSON, in lines", "spaces"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.ingest import litellm_v1
 from analytics.ingest.decoding import Undecodable
 from analytics.ingest.draft import EventDraft, Rejected
 from analytics.ingest.litellm import decode
@@ -410,6 +411,15 @@ def test_the_old_payload_is_read_from_what_python_prints() -> None:
 def test_the_old_payload_tells_calls_that_nobody_asked_for(marks: dict[str, Any], is_request: bool) -> None:
     (event,) = drafts(read(old(metadata={"user_api_key_user_id": "ada", "requester_metadata": marks})))
     assert event.request is is_request
+
+
+def test_of_printed_texts_only_so_much_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = old()
+    monkeypatch.setattr(litellm_v1, "MAX_PRINTED", 2 * len(one["metadata"]) + 2 * len(one["usage"]))
+    *looked_at, too_much = read(*(old(id=f"chatcmpl-{n}") for n in range(3)))
+    assert [event.user_id for event in drafts(looked_at)] == ["ada", "ada"]
+    assert isinstance(too_much, Rejected)
+    assert too_much.reason.startswith("metadata and usage of the batch are longer than")
 
 
 def test_the_old_payload_from_a_proxy() -> None:
