@@ -22,7 +22,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics.ingest import span_words as words
 from analytics.ingest.draft import MAX_LATENCY_MS, EventDraft, Rejected, draft
@@ -41,7 +41,6 @@ Attributes = Mapping[str, Value]
 
 _CANCELLED = ("CancelledError", "AbortError")
 _MAX_NAME = 200
-_MAX_PARENTS = 64
 _MAX_NANOSECONDS = 2**64
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -92,8 +91,9 @@ def _is_one_of(attributes: Attributes, kinds: Mapping[str, set[str]]) -> bool:
 
 def events(spans: Sequence[Span], now: dt.datetime) -> list[EventDraft | Rejected]:
     """A draft or a rejection for each model call, in order."""
-    export = _Export(spans)
-    found = [(span, _draft(span, export, now)) for span in export.calls]
+    parents = _parents(spans)
+    names = _names(parents)
+    found = [(span, _draft(span, names[span], now)) for span in _calls(spans, parents)]
     good = [(span, event) for span, event in found if isinstance(event, EventDraft)]
     requests = _request_of_each_trace(span for span, _event in good)
     for span, event in good:
@@ -111,55 +111,109 @@ def _is_no(mark: Value | None) -> bool:
     return mark is False or (isinstance(mark, str) and mark.lower() == "false")
 
 
-class _Export:
-    """The spans of one export and how they hang together."""
-
-    def __init__(self, spans: Sequence[Span]) -> None:
-        self._by_id = {span.id: span for span in spans}
-        calls = [span for span in spans if span.is_call]
-        told_twice = {id_ for call in calls if call.answers for id_ in self._told_twice(call)}
-        self.calls = [span for span in calls if span.id not in told_twice]
-
-    def around(self, span: Span) -> list[Span]:
-        """The spans around this one, the nearest first, as far as they are known. None where they go in a circle."""
-        found: list[Span] = []
-        parent = self._by_id.get((span.trace_id, span.parent_id))
-        while parent is not None and len(found) < _MAX_PARENTS:
-            if parent is span or parent in found:
-                return []
-            found.append(parent)
-            parent = self._by_id.get((parent.trace_id, parent.parent_id))
-        return found
-
-    def holders(self, span: Span) -> list[Attributes]:
-        """Where to look for names, in order."""
-        return [span.attributes, *(around.attributes for around in self.around(span)), span.resource]
-
-    def _told_twice(self, call: Span) -> list[SpanId]:
-        """The spans that tell of this call again: those around it, or it where only they know its usage."""
-        around = [span for span in self.around(call) if span.answers]
-        if not call.knows_usage and any(span.knows_usage for span in around):
-            return [call.id]
-        return [span.id for span in around]
-
-
-# --- One call -----------------------------------------------------------------------------------------------------
 class _Refused(Exception):  # noqa: N818  # a verdict
     pass
 
 
-def _draft(span: Span, export: _Export, now: dt.datetime) -> EventDraft | Rejected:
+# --- How spans hang together: each is looked at once, however deep they are -----------------------------------------
+Parents = Mapping[Span, Span | None]
+
+
+def _parents(spans: Sequence[Span]) -> Parents:
+    """The parent of each span, parents before their children. None where it is not in this export, and for spans whose
+    parents go in a circle.
+    """
+    by_id = {span.id: span for span in spans}
+    found: dict[Span, Span | None] = {}
+    circling: set[Span] = set()
+    for span in spans:
+        path: dict[Span, Span | None] = {}
+        at: Span | None = span
+        while at is not None and at not in found and at not in path:
+            at = path.setdefault(at, by_id.get((at.trace_id, at.parent_id)))
+        circles = at is not None and (at in path or at in circling)
+        circling.update(path if circles else ())
+        found.update((one, None if circles else path[one]) for one in reversed(path))
+    return found
+
+
+def _calls(spans: Iterable[Span], parents: Parents) -> list[Span]:
+    """The model calls, each told once: by the span next to the provider, or by that around it where only that knows
+    its usage.
+    """
+    calls = [span for span in spans if span.is_call]
+    known_around: dict[Span, bool] = {}
+    for span, parent in parents.items():
+        known_around[span] = parent is not None and (known_around[parent] or (parent.answers and parent.knows_usage))
+    told_twice = {call.id for call in calls if call.answers and not call.knows_usage and known_around[call]}
+    seen: set[Span] = set()
+    for call in calls:
+        around = parents[call] if call.answers and call.id not in told_twice else None
+        while around is not None and around not in seen:
+            seen.add(around)
+            around = parents[around]
+    told_twice.update(span.id for span in seen if span.answers)
+    return [call for call in calls if call.id not in told_twice]
+
+
+class _Names(NamedTuple):
+    """Where or what the nearest says that says something: who names person and team, and how the rest is called."""
+
+    person: Attributes | None
+    team: Attributes | None
+    assistant: str | _Refused | None
+    workflow: str | _Refused | None
+
+    def before(self, others: _Names) -> _Names:
+        return _Names(
+            self.person if self.person is not None else others.person,
+            self.team if self.team is not None else others.team,
+            self.assistant or others.assistant,
+            self.workflow or others.workflow,
+        )
+
+
+def _names(parents: Parents) -> dict[Span, _Names]:
+    found: dict[Span, _Names] = {}
+    around: dict[Span, _Names] = {}
+    for span, parent in parents.items():
+        own = _named(span.attributes)
+        around[span] = own.before(around[parent]) if parent is not None else own
+        found[span] = around[span].before(_named(span.resource))
+    return found
+
+
+def _named(held: Attributes) -> _Names:
+    return _Names(
+        held if _names_any(held, words.USER_ID + words.EMAIL) else None,
+        held if _names_any(held, words.TEAM_ID + words.TEAM) else None,
+        _or_refusal(_agent, held),
+        _or_refusal(_workflow, held),
+    )
+
+
+def _names_any(held: Attributes, keys: Sequence[str]) -> bool:
+    return any(held.get(key, "") != "" for key in keys)
+
+
+def _or_refusal(named: Callable[[Attributes], str | None], held: Attributes) -> str | _Refused | None:
     try:
-        event = draft(_fields(span, export), now)
+        return named(held) or None
+    except _Refused as fault:
+        return fault
+
+
+# --- One call -----------------------------------------------------------------------------------------------------
+def _draft(span: Span, names: _Names, now: dt.datetime) -> EventDraft | Rejected:
+    try:
+        event = draft(_fields(span, names), now)
     except _Refused as fault:
         return Rejected(f"span {span.span_id[:16]}: {fault}")
     return Rejected(f"span {span.span_id[:16]}: {event.reason}") if isinstance(event, Rejected) else event
 
 
-def _fields(span: Span, export: _Export) -> dict[str, Any]:
-    holders = list(export.holders(span))
-    person = _first_holder(holders, words.USER_ID + words.EMAIL)
-    team = _first_holder(holders, words.TEAM_ID + words.TEAM)
+def _fields(span: Span, names: _Names) -> dict[str, Any]:
+    person, team = names.person or {}, names.team or {}
     return {
         "event_id": f"{_id(span.trace_id, 32, 'traceId')}:{_id(span.span_id, 16, 'spanId')}",
         "occurred_at": _instant(span.start),
@@ -168,8 +222,8 @@ def _fields(span: Span, export: _Export) -> dict[str, Any]:
         "user_name": (_text(person, words.USER_NAME) or "")[:_MAX_NAME] or None,
         "team_id": _text(team, words.TEAM_ID),
         "team": _text(team, words.TEAM),
-        "assistant": _nearest(holders, _agent),
-        "workflow": _nearest(holders, _workflow),
+        "assistant": _given(names.assistant),
+        "workflow": _given(names.workflow),
         "model": _text(span.attributes, words.MODEL) or "",
         "request": False,  # one of the export's: see `events`
         **_tokens(span).fields(),
@@ -178,12 +232,10 @@ def _fields(span: Span, export: _Export) -> dict[str, Any]:
     }
 
 
-def _first_holder(holders: Iterable[Attributes], keys: Sequence[str]) -> Attributes:
-    return next((held for held in holders if any(held.get(key, "") != "" for key in keys)), {})
-
-
-def _nearest(holders: Iterable[Attributes], named: Callable[[Attributes], str | None]) -> str | None:
-    return next(filter(None, map(named, holders)), None)
+def _given(name: str | _Refused | None) -> str | None:
+    if isinstance(name, _Refused):
+        raise name
+    return name
 
 
 def _agent(held: Attributes) -> str | None:

@@ -48,6 +48,13 @@ def printed(name: str, text: bytes) -> bytes:
     return objects(120, call)
 
 
+def chain(number: int) -> bytes:
+    """Calls around calls, none of which says who asks."""
+    chat = b'[{"key":"gen_ai.operation.name","value":{"stringValue":"embeddings"}}]'
+    one = b'{"traceId":"%032x","spanId":"%016x","parentSpanId":"%016x","startTimeUnixNano":"%d","attributes":%s}'
+    return spans(b",".join([one % (1, n + 1, n, 1_773_000_000 * 10**9, chat) for n in range(number)]))
+
+
 EVENT = b'{"event_id":"a","occurred_at":"2026-01-31T09:30:00Z"}'
 CASES: dict[str, tuple[Callable[..., Any], Callable[[], bytes]]] = {
     "attributes of a span": (otlp.decode_json, lambda: spans(b'{"attributes":' + objects(MANY) + b"}")),
@@ -59,6 +66,7 @@ CASES: dict[str, tuple[Callable[..., Any], Callable[[], bytes]]] = {
         otlp.decode_json,
         lambda: b'{"resourceSpans":[{"resource":{"attributes":' + objects(MANY) + b'},"scopeSpans":[{"spans":[{}]}]}]}',
     ),
+    "spans around spans": (otlp.decode_json, lambda: chain(9_900)),
     "resources, packed": (otlp.decode_protobuf, lambda: field(1, b"") * MANY),
     "scopes, packed": (otlp.decode_protobuf, lambda: field(1, field(2, b"") * MANY)),
     "spans, packed": (otlp.decode_protobuf, lambda: field(1, field(2, field(2, b"") * MANY))),
@@ -99,7 +107,14 @@ CASES: dict[str, tuple[Callable[..., Any], Callable[[], bytes]]] = {
 }
 
 
-FINE = {"brackets", "brackets that Python prints", "numbers that Python prints", "what is no JSON, in lines", "spaces"}
+FINE = {
+    "spans around spans",
+    "brackets",
+    "brackets that Python prints",
+    "numbers that Python prints",
+    "what is no JSON, in lines",
+    "spaces",
+}
 
 
 @pytest.mark.parametrize("name", CASES)
