@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from tests.cast import NOW, Actor
 from tests.tokenlimits.limits import ann, limit, override, sales, use
 from tests.usermgmt import people
+from tokenlimits import replay
 from tokenlimits.models import LimitOverride, TokenLimit
 from usermgmt.models import AuditEntry
 
@@ -166,6 +167,18 @@ def test_the_effect_on_every_person_names_them(administrator: Actor) -> None:
     assert "Would have warned of 1 person in the last 30 days. 1 person would have reached it." in text(shown)
     assert "Ann 1 request" in text(shown)
     assert shown.select_one(f'a[href="/admin/users/{person.pk}/"]') is not None
+
+
+def test_an_effect_that_is_a_lower_bound_says_so(administrator: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MOST_REQUESTS", 0)
+    use(100, days_ago=9, user_id="ann")
+    use(1, days_ago=2, user_id="bob")
+    said = GOOD | {"tokens": "100", "preview": "1"}
+    shown = text(soup(administrator.post(NEW, said, headers={"HX-Request": "true"})))
+    assert shown.startswith(
+        "Would have blocked at least 1 person in the last 30 days. 1 request came on days after it was reached. "
+        "When it was reached 1 Mar – 31 Mar 2026 reached on Fri 6 Mar 2026 Played again from the sums of days"
+    )
 
 
 @pytest.mark.parametrize(
