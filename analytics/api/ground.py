@@ -54,13 +54,13 @@ def _refusals_as_problems(view: Callable[..., Any]) -> Callable[..., HttpRespons
 ABOUT = """
 Usage comes in, numbers go out. Prompts and answers are thrown away at the door, so there are none to read.
 
-**Keys.** Make one on the Integrations tab and send it as `Authorization: Bearer panta_…`. Each operation asks for one
-scope; a key may have several. Sessions and cookies count for nothing here.
+A key is made on the Integrations tab and sent as `Authorization: Bearer panta_…`. Each operation asks for one scope; a
+key may have several. Sessions and cookies count for nothing here.
 
-**Problems.** What is no success is a problem document (RFC 9457, `application/problem+json`) whose `detail` says what
+What is no success is a problem document (RFC 9457, `application/problem+json`) whose `detail` says what
 to do. With 503 nothing was kept: wait as long as `Retry-After` says and send the same again.
 
-**Days** are calendar days of the workspace's reporting time zone. Instants are UTC.
+Days are calendar days of the workspace's reporting time zone. Instants are UTC.
 """
 
 api = Api(

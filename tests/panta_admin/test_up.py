@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -106,6 +107,8 @@ def test_it_serves_folds_and_ends_with_ctrl_c(local: Path) -> None:
         style = re.search(r'href="(/static/css/tokens\.[0-9a-f]{12}\.css)"', page)
         assert status == 200
         assert "password" in page
+        document = json.loads(get(f"http://localhost:{port}/api/v1/openapi.json")[1])
+        assert document["servers"][0]["url"] == f"http://localhost:{port}"  # as do links in mails, and what is pasted
         assert style is not None
         assert get(f"http://localhost:{port}{style[1]}")[0] == 200
         worker_log = local / f"port-{port}" / "worker.log"
@@ -118,7 +121,9 @@ def test_it_serves_folds_and_ends_with_ctrl_c(local: Path) -> None:
     check_nothing_is_left(local, children)
 
 
-def test_a_second_start_goes_on_where_the_first_was_and_outlives_lost_connections(local: Path) -> None:
+def test_a_second_start_goes_on_where_the_first_was_outlives_lost_connections_and_names_a_dead_child(
+    local: Path,
+) -> None:
     port = free_port()
     with running(local, port) as (process, said):
         assert "Sign in as" in said
@@ -130,15 +135,6 @@ def test_a_second_start_goes_on_where_the_first_was_and_outlives_lost_connection
             assert get(f"http://localhost:{port}/health/ready")[0] == 200
         assert people is not None
         assert people[0] > 50
-        children = descendants(process)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-    check_nothing_is_left(local, children)
-
-
-def test_a_dead_child_ends_everything_and_is_named(local: Path) -> None:
-    port = free_port()
-    with running(local, port, "--no-demo") as (process, _):
         children = descendants(process)
         beat = next(child for child in children if "beat" in child.cmdline())
         beat.kill()

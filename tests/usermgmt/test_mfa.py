@@ -132,7 +132,7 @@ def test_the_code_of_the_app_turns_it_on_and_recovery_codes_are_shown(
         actor, _secret = enrolled(max_)
     assert len(set(shown_codes(actor))) == 10
     page = content(actor.get("/profile/security/"))
-    assert "Set up on March 15, 2026" in page
+    assert "Set up on 15\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026" in page
     assert "10 codes left." in page
     adapter._mailer.submit(int).result()
     assert [message.subject for message in mail.outbox] == ["An authenticator app was added to your PANTA OS account"]

@@ -28,6 +28,12 @@ def day_of(instant: dt.datetime) -> str:
     return written(instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
 
 
+@register.filter
+def minute_of(instant: dt.datetime) -> str:
+    """24 Oct 2026 14:03."""
+    return f"{day_of(instant)} {instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)):%H:%M}"
+
+
 def written(day: dt.date, pattern: str = "") -> str:
     """24 Oct 2026, or as `pattern` says, in the reader's language."""
     return _written(day, pattern or pgettext("date format: day, month, year", "j M Y"), get_language())

@@ -82,6 +82,7 @@ def _store_teams(teams: Teams, mark: Mark) -> list[int]:
         Team(
             key=mark.key("team", number),
             name=name,
+            description=vocabulary.TEAM_DESCRIPTIONS.get(name, ""),
             color=vocabulary.TEAM_COLORS[number % len(vocabulary.TEAM_COLORS)],
             deleted_at=_instant(deleted_at),
         )

@@ -109,6 +109,15 @@ TEAMS = (
     "Field Service",
     "فريق الشرق الأوسط",
 )
+TEAM_DESCRIPTIONS = {
+    "Engineering": "Builds and runs the product.",
+    "Customer Success": "Onboards customers and answers them.",
+    "Sales": "Finds customers and writes offers.",
+    "Marketing & Brand": "Campaigns, events and how we sound.",
+    "Finance": "Budgets, invoices and reports.",
+    "Legal & Compliance": "Contracts, data protection and audits.",
+    "People Operations": "Hiring, onboarding and benefits.",
+}
 TEAM_COLORS = ("#3b82f6", "#10b981", "#f59e0b", "#8b5cf6", "#ef4444", "#06b6d4", "#84cc16", "#ec4899")
 ASSISTANTS = (
     "Contract Reviewer",

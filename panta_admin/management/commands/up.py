@@ -63,7 +63,7 @@ class Command(BaseCommand):
     def _run(self, port: int, sign_in: str) -> None:
         logs = environment.folder() / f"port-{port}"
         logs.mkdir(parents=True, exist_ok=True)
-        group = Group(logs, os.environ)
+        group = Group(logs, {"BASE_URL": f"http://localhost:{port}", **os.environ})
         try:
             _start(group, port, logs)
             self._wait_until_ready(group, port)
