@@ -47,9 +47,9 @@ def per_period(period: str) -> str:
 
 
 def tick(days: DayRange, period: Period) -> str:
-    """The period as an axis has room for it: Mar; of weeks their Monday, 9 Mar; of days Sun 15."""
+    """The period as a phone's axis has room for it: Mar; of weeks their Monday, 9 Mar; of seven days Sun."""
     pattern = {
-        Period.DAY: pgettext("date format: weekday, day", "D j"),
+        Period.DAY: pgettext("date format: weekday", "D"),
         Period.WEEK: pgettext("date format: day, month", "j M"),
         Period.MONTH: pgettext("date format: month", "M"),
     }[period]

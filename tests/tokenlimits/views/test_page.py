@@ -149,6 +149,22 @@ def test_the_last_six_periods_stand_beside_the_present_one(administrator: Actor)
     assert figure["layout"]["shapes"][0]["y0"] == 900
 
 
+@pytest.mark.parametrize(
+    "period, ticks",
+    [
+        ("day", ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]),
+        ("week", ["26 Jan", "2 Feb", "9 Feb", "16 Feb", "23 Feb", "2 Mar", "9 Mar"]),
+        ("month", ["Sep", "Oct", "Nov", "Dec", "Jan", "Feb", "Mar"]),
+    ],
+)
+def test_periods_are_told_below_their_bars_as_shortly_as_a_phone_needs_it(
+    administrator: Actor, period: str, ticks: list[str]
+) -> None:
+    use(1)
+    (shown,) = page(administrator, f"?period={period}").select("#periods [data-figure]")
+    assert json.loads(str(shown["data-figure"]))["layout"]["xaxis"]["ticktext"] == ticks
+
+
 def test_who_and_what_used_the_most_is_ranked(administrator: Actor) -> None:
     person = ann()
     use(300, user_id="ann", model="gpt-5")
