@@ -287,7 +287,7 @@ class PeriodBar:
     """One bar of `tokens_per_period`; the present period is still going on."""
 
     name: str
-    tick: str  # the name as an axis has room for it
+    tick: str  # the name as an axis has room for it; a new line in it is one there
     tokens: int
     is_present: bool = False
 
@@ -319,7 +319,7 @@ def tokens_per_period(bars: Sequence[PeriodBar], budget: int | None, tick: Calla
         "bargap": 0.4,
         "xaxis": {
             "tickvals": places,
-            "ticktext": [literal(bar.tick) for bar in bars],
+            "ticktext": ["<br>".join(map(literal, bar.tick.split("\n"))) for bar in bars],
             "fixedrange": True,
             "showgrid": False,
             "zeroline": False,

@@ -47,13 +47,13 @@ def per_period(period: str) -> str:
 
 
 def tick(days: DayRange, period: Period) -> str:
-    """The period as a phone's axis has room for it: Mar; of weeks their Monday, 9 Mar; of seven days Sun."""
+    """The period as a phone's axis has room for it: Mar; of seven days Sun; of weeks their Monday, 9 over Mar."""
     pattern = {
         Period.DAY: pgettext("date format: weekday", "D"),
         Period.WEEK: pgettext("date format: day, month", "j M"),
         Period.MONTH: pgettext("date format: month", "M"),
     }[period]
-    return date_format(days.start, pattern)
+    return date_format(days.start, pattern).replace(" ", "\n")
 
 
 def title(limit: TokenLimit) -> str:

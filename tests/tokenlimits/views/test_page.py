@@ -153,7 +153,7 @@ def test_the_last_six_periods_stand_beside_the_present_one(administrator: Actor)
     "period, ticks",
     [
         ("day", ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]),
-        ("week", ["26 Jan", "2 Feb", "9 Feb", "16 Feb", "23 Feb", "2 Mar", "9 Mar"]),
+        ("week", ["26<br>Jan", "2<br>Feb", "9<br>Feb", "16<br>Feb", "23<br>Feb", "2<br>Mar", "9<br>Mar"]),
         ("month", ["Sep", "Oct", "Nov", "Dec", "Jan", "Feb", "Mar"]),
     ],
 )
