@@ -326,6 +326,7 @@ def _interrupt_after(batches: int, error: BaseException, monkeypatch: pytest.Mon
 def test_a_real_ctrl_c_in_a_real_process(table: Write) -> None:
     path = table(HEADER, *map(line, range(60_000)))
     manage = str(settings.BASE_DIR / "manage.py")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it, and so would a child
     process = python(manage, "import_events", str(path), "--batch-size", "500")
     while UsageEvent.objects.count() < 500 and process.poll() is None:
         time.sleep(0.02)
