@@ -169,14 +169,9 @@ def reading_of(limit: TokenLimit, now: dt.datetime) -> Reading:
     """The reading of one limit as it stands in the database now."""
     zone = _zone()
     fresh = meter.limits_in_force(now.astimezone(zone).date()).filter(pk=limit.pk)
-    own = _own_limits(limit.period) if limit.scope == Scope.EVERYBODY else {}
+    own = meter.own_limits_of(limit.period) if limit.scope == Scope.EVERYBODY else {}
     (reading,) = meter.read(list(fresh), now, zone, own)
     return reading
-
-
-def _own_limits(period: str) -> meter.OwnLimits:
-    own = TokenLimit.objects.filter(removed_at__isnull=True, scope=Scope.PERSON, period=period)
-    return {period: list(own.values_list("person_id", flat=True))}
 
 
 # --- Rows and words -------------------------------------------------------------------------------------------------

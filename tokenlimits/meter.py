@@ -193,3 +193,9 @@ def own_limits(limits: Iterable[TokenLimit]) -> OwnLimits:
         if limit.person_id:
             own.setdefault(limit.period, []).append(limit.person_id)
     return own
+
+
+def own_limits_of(period: str) -> OwnLimits:
+    """The same of all limits that stand, over one period. One query."""
+    own = TokenLimit.objects.filter(removed_at__isnull=True, scope=Scope.PERSON, period=period)
+    return {period: list(own.values_list("person_id", flat=True))}

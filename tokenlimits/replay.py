@@ -17,7 +17,7 @@ from analytics.metrics import beyond, spending
 from analytics.metrics.beyond import Beyond, Crossing, Part, Stopped
 from analytics.metrics.spending import Meter, Subject
 from analytics.periods import DayRange
-from tokenlimits.meter import meter_of
+from tokenlimits.meter import meter_of, own_limits_of
 from tokenlimits.models import Scope, TokenLimit
 from tokenlimits.periods import Period
 
@@ -83,8 +83,7 @@ def effect(limit: TokenLimit, now: dt.datetime, zone: ZoneInfo) -> Effect:
 
 
 def _of_everybody(limit: TokenLimit, window: DayRange, periods: Sequence[DayRange], zone: ZoneInfo) -> Effect:
-    own = TokenLimit.objects.filter(removed_at__isnull=True, scope=Scope.PERSON, period=limit.period)
-    with_own = list(own.values_list("person_id", flat=True))
+    with_own = own_limits_of(limit.period)[limit.period]
     found = beyond.of_everybody(periods, window, limit.tokens, NAMED, zone, with_own)
     held = found.beyond
     return Effect(

@@ -80,7 +80,7 @@ def revoke_invitation(actor: User, user_id: int, now: dt.datetime) -> None:
     user = _locked(user_id)
     _require_open_invitation(user)
     audit.record(actor, Action.INVITATION_REVOKED, person=user)
-    invitations.end_open(user, now)
+    invitations.end_open([user], now)
     user.invited_at, user.role = None, Role.USER
     if user.status == Status.PENDING:
         if user.external_id or hasattr(user, "activity"):
@@ -182,8 +182,8 @@ def deactivate(actor: User, ids: Collection[int], now: dt.datetime) -> int:
     for user in changed:
         user.status, user.deactivated_at = Status.DEACTIVATED, now
         user.save()
-        invitations.end_open(user, now)
         audit.record(actor, Action.DEACTIVATED, person=user)
+    invitations.end_open(changed, now)
     end_sessions([user.pk for user in changed])
     return len(changed)
 
@@ -237,9 +237,9 @@ def remove(actor: User, ids: Collection[int], now: dt.datetime) -> int:
     _keep_administrators(actor, changed)
     for user in changed:
         audit.record(actor, Action.REMOVED, person=user, before={"status": user.status})
-        invitations.end_open(user, now)
         user.removed_from, user.status, user.deleted_at = user.status, Status.DELETED, now
         user.save()
+    invitations.end_open(changed, now)
     end_sessions([user.pk for user in changed])
     return len(changed)
 
@@ -323,14 +323,11 @@ def _locked_all(ids: Iterable[int]) -> list[User]:
 
 
 def _change_role(actor: User, user: User, role: Role, now: dt.datetime) -> None:
-    """Hold the administrators' lock, and end the person's sessions. An open invitation ends: its link was mailed for
-    another role. A new one is mailed for this.
-    """
+    """Hold the administrators' lock, and end the person's sessions."""
     if role != Role.ADMINISTRATOR:
         _keep_administrators(actor, [user])
     user.role = role
-    if invitations.is_open(user, now):
-        invitations.issue(user, role, actor, now)
+    invitations.renew_for_role(user, actor, now)
 
 
 def _keep_administrators(actor: User, losing: Sequence[User]) -> None:

@@ -10,10 +10,10 @@ import datetime as dt
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from usermgmt.languages import for_mail
 from usermgmt.models import Invitation, Mail, MailKind, Role, Status, User
@@ -25,7 +25,7 @@ CHUNK = 2_000
 
 def issue(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invitation:
     """A new open invitation and its mail in the outbox; those open before end. In the caller's transaction."""
-    end_open(user, now)
+    end_open([user], now)
     invitation = _made(user, role, actor, now)
     invitation.save()
     Mail.objects.create(kind=MailKind.INVITATION, invitation=invitation, language=for_mail(user), next_attempt_at=now)
@@ -56,15 +56,24 @@ def _made(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invit
     )
 
 
-def end_open(user: User, now: dt.datetime) -> int:
-    """Revokes what is open for this person, and the mails not sent yet; returns how many were open."""
-    Mail.objects.filter(invitation__user=user, sent_at__isnull=True, given_up_at__isnull=True).update(given_up_at=now)
-    return user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True).update(revoked_at=now)
+def end_open(people: Collection[User], now: dt.datetime) -> None:
+    """Revokes what is open for these people, and the mails not sent yet. Two queries."""
+    unsent = Mail.objects.filter(invitation__user__in=people, sent_at__isnull=True, given_up_at__isnull=True)
+    unsent.update(given_up_at=now)
+    _open_of(people).update(revoked_at=now)
 
 
-def is_open(user: User, now: dt.datetime) -> bool:
-    """Whether a link that was mailed to this person would let them in."""
-    return user.invitations.filter(accepted_at__isnull=True, revoked_at__isnull=True, expires_at__gt=now).exists()
+def renew_for_role(user: User, actor: User | None, now: dt.datetime) -> None:
+    """Where a link was mailed that would still let the person in, another one in its place: for the role they have by
+    now, not for the one that it was mailed for.
+    """
+    if _open_of([user]).filter(expires_at__gt=now).exists():
+        issue(user, Role(user.role), actor, now)
+
+
+def _open_of(people: Collection[User]) -> QuerySet[Invitation]:
+    """Neither accepted nor revoked; they may have run out."""
+    return Invitation.objects.filter(user__in=people, accepted_at__isnull=True, revoked_at__isnull=True)
 
 
 def token(invitation: Invitation) -> str:

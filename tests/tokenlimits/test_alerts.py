@@ -155,9 +155,8 @@ def test_many_who_look_at_once_tell_once(ada: User) -> None:
     assert Mail.objects.count() == 6
 
 
-def test_a_look_that_breaks_off_has_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit(100)
-    use(100)
+def look_and_break_off(monkeypatch: pytest.MonkeyPatch, now: dt.datetime) -> None:
+    """A look whose process ends when it has begun to write."""
 
     def break_off(*_arguments: object) -> None:
         raise SystemExit
@@ -165,7 +164,13 @@ def test_a_look_that_breaks_off_has_told_nothing(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patch:
         patch.setattr(alerts, "_write_mails", break_off)
         with pytest.raises(SystemExit):
-            alerts.tell_due(NOW)
+            alerts.tell_due(now)
+
+
+def test_a_look_that_breaks_off_has_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(100)
+    use(100)
+    look_and_break_off(monkeypatch, NOW)
     assert not LimitAlert.objects.exists()
     assert told() == [50, 80, 100]
     assert Mail.objects.count() == 1
@@ -283,14 +288,7 @@ def test_a_last_look_that_breaks_off_is_taken_again(monkeypatch: pytest.MonkeyPa
     use(1)
     assert told() == []
     use(99)
-
-    def break_off(*_arguments: object) -> None:
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr(alerts, "_write_mails", break_off)
-        with pytest.raises(SystemExit):
-            alerts.tell_due(MIDNIGHT + MINUTE)
+    look_and_break_off(monkeypatch, MIDNIGHT + MINUTE)
     assert told(MIDNIGHT + MINUTE) == [50, 80, 100]
 
 

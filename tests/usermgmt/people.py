@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection
 
 from tests.cast import NOW, Actor
 from usermgmt import actions, invitations
+from usermgmt.imports.rows import PersonRow, check
 from usermgmt.models import AuditEntry, Membership, Role, Status, Team, User
 
 PASSWORD = "correct horse battery staple"
@@ -72,6 +74,13 @@ def confirm(actor: Actor) -> None:
 def log() -> list[tuple[str, str]]:
     """Action and target of every entry of the audit log, oldest first."""
     return [(entry.action, entry.target_name) for entry in AuditEntry.objects.order_by("pk")]
+
+
+def row_of(email: str | None, **said: str) -> PersonRow:
+    """A row of a file of people, checked."""
+    row = check(2, {"email": email} | said, ZoneInfo("UTC"), NOW)
+    assert isinstance(row, PersonRow)
+    return row
 
 
 def never_end_a_session() -> None:

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import combinations
 from threading import Barrier
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -26,12 +25,12 @@ from tests.usermgmt.people import (
     log,
     never_end_a_session,
     person,
+    row_of,
     team,
     token_of,
 )
 from usermgmt import actions, administrators, audit
 from usermgmt.imports.people import import_people
-from usermgmt.imports.rows import PersonRow, check
 from usermgmt.models import Action, AuditEntry, Membership, Role, Status, User
 from usermgmt.refusals import Refused
 
@@ -352,9 +351,7 @@ def test_who_lost_the_role_meanwhile_is_refused(path: str) -> None:
 
 
 def _import_as_user(_actor: User, other: User) -> object:
-    row = check(2, {"email": other.email, "role": "user"}, ZoneInfo("UTC"), NOW)
-    assert isinstance(row, PersonRow)
-    if rejected := import_people([row], NOW).rejected:
+    if rejected := import_people([row_of(other.email, role="user")], NOW).rejected:
         raise Refused("last_administrator", rejected[0].reason)
     return None
 

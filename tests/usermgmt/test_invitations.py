@@ -9,7 +9,6 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -20,10 +19,9 @@ from tests.analytics import workspace
 from tests.analytics.parallel import Threads
 from tests.cast import NOW, Actor, create_administrator
 from tests.usermgmt.people import administrator as another_administrator
-from tests.usermgmt.people import browser, invited, log, person, team, token_of
+from tests.usermgmt.people import browser, invited, log, person, row_of, team, token_of
 from usermgmt import actions, invitations, outbox, tasks
 from usermgmt.imports.people import import_people
-from usermgmt.imports.rows import PersonRow, check
 from usermgmt.models import Invitation, Mail, Role, Status, User
 from usermgmt.refusals import Refused
 
@@ -428,12 +426,6 @@ def test_the_completion_rate_is_right_under_every_path(frozen_now: Any) -> None:
     assert told() == (3, 1, 2, 1 / 3)
     import_people([row_of("cay@example.com", name="Cay C.")], NOW)  # changes a name, accepts nothing
     assert told() == (3, 1, 2, 1 / 3)
-
-
-def row_of(email: str, **said: str) -> PersonRow:
-    row = check(2, {"email": email} | said, ZoneInfo("UTC"), NOW)
-    assert isinstance(row, PersonRow)
-    return row
 
 
 @pytest.mark.parametrize("step", ["resend", "revoke"])

@@ -194,8 +194,7 @@ class _Import:
         changed = [(change, change.user) for change in changes if change.changes_the_role]
         for change, user in changed:
             self.outcome.role_changes.append(f"line {change.row.line}: {user} becomes {Role(user.role).label}")
-            if invitations.is_open(user, self.now):
-                invitations.issue(user, Role(user.role), None, self.now)
+            invitations.renew_for_role(user, None, self.now)
             audit.record(
                 None, Action.ROLE_CHANGED, person=user, before={"role": change.role_before}, after={"role": user.role}
             )

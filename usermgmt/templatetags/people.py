@@ -25,13 +25,17 @@ _PIECES = re.compile(r"[^@._+-]*[@._+-]|[^@._+-]+$")
 @register.filter
 def day_of(instant: dt.datetime) -> str:
     """24 Oct 2026."""
-    return written(instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)).date())
+    return written(_local(instant).date())
 
 
 @register.filter
 def minute_of(instant: dt.datetime) -> str:
     """24 Oct 2026 14:03."""
-    return f"{day_of(instant)} {instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE)):%H:%M}"
+    return f"{day_of(instant)} {_local(instant):%H:%M}"
+
+
+def _local(instant: dt.datetime) -> dt.datetime:
+    return instant.astimezone(ZoneInfo(settings.REPORTING_TIME_ZONE))
 
 
 def written(day: dt.date, pattern: str = "") -> str:
@@ -47,8 +51,7 @@ def _written(day: dt.date, pattern: str, _language: str | None) -> str:
 @register.filter
 def recently(instant: dt.datetime, now: dt.datetime) -> str:
     """Today, Yesterday, or the day."""
-    zone = ZoneInfo(settings.REPORTING_TIME_ZONE)
-    days = (now.astimezone(zone).date() - instant.astimezone(zone).date()).days
+    days = (_local(now).date() - _local(instant).date()).days
     return {0: _("Today"), 1: _("Yesterday")}.get(days) or day_of(instant)
 
 
