@@ -64,11 +64,12 @@ class PeopleFilterForm(forms.Form):
     def __init__(self, asked: Mapping[str, Any], teams: Sequence[Team]) -> None:
         super().__init__(asked, auto_id="people-%s")
         archived = _("(archived)")
-        self.fields["team"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
+        self.team_choices = [
             ("", _("Any team")),
             ("none", _("No team")),
             *((str(team.pk), f"{team.name} {archived}" if team.archived_at else team.name) for team in teams),
         ]
+        self.fields["team"].choices = self.team_choices  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ from django.db.models import Max, Prefetch, Q, QuerySet
 
 from usermgmt import actions, queries, usage
 from usermgmt.models import Invitation, Membership, Team, User
-from usermgmt.queries import NO_TEAM, RECENT_DAYS, Activity, Onboarding, PeopleFilter, Recent, Sort, Tab
+from usermgmt.queries import NO_TEAM, RECENT_DAYS, Activity, Overview, PeopleFilter, Recent, Sort, Tab
 
 ROWS_A_PAGE = 50
 ROWS_A_CHUNK = 2_000
@@ -165,18 +165,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage:
-    """One page of rows, and the counts around it. `total`: people that pass the filter."""
+    """One page of rows. `total`: people that pass the filter; `overview`: the counts around it, where asked for."""
 
     state: ListState
     rows: tuple[Row, ...]
     total: int
-    tabs: Mapping[Tab, int]
-    onboarding: Onboarding
-    teams: tuple[Team, ...] = field(default=())
+    overview: Overview | None
 
     @property
     def pages(self) -> int:
-        return max(1, -(-self.total // ROWS_A_PAGE))
+        return _pages(self.total)
 
     @property
     def first(self) -> int:
@@ -190,7 +188,7 @@ class PeoplePage:
 
 def filter_teams() -> tuple[Team, ...]:
     """The teams to filter by: all that exist, archived ones too, because people are still in them. One query."""
-    return tuple(Team.objects.filter(deleted_at__isnull=True).order_by("name", "pk"))
+    return tuple(Team.objects.filter(deleted_at__isnull=True).only("name", "archived_at").order_by("name", "pk"))
 
 
 def open_teams(and_these: Sequence[int] = ()) -> list[Team]:
@@ -202,24 +200,50 @@ def open_teams(and_these: Sequence[int] = ()) -> list[Team]:
     )
 
 
-def load(state: ListState, now: dt.datetime, teams: Sequence[Team]) -> PeoplePage:
-    """The page that `state` asks for; behind the last one, the last one. Five queries however many rows there are."""
+def load(state: ListState, now: dt.datetime, *, whole: bool = True) -> PeoplePage:
+    """The page that `state` asks for; behind the last one, the last one. `whole`: with the counts around it.
+
+    At most six queries however many rows there are, and two more behind the last page of a search or a team.
+    """
     wanted = state.to_filter(now)
-    found = queries.people(wanted)
-    tabs, onboarding, total = queries.counts(found if state.is_filtered else None)
-    total = total if state.is_filtered else tabs[state.tab]
-    page = min(state.page, max(1, -(-total // ROWS_A_PAGE)))
-    state = replace(state, page=page)
-    # Their ids first: most orders find these in an index alone, however deep the page lies.
-    first = (page - 1) * ROWS_A_PAGE
-    ids_of_page = queries.ids_between(
-        found, state.sort, wanted, descending=state.descending, first=first, end=first + ROWS_A_PAGE
-    )
+    overview, state, ids_of_page, total = (_among_few if wanted.picks_few else _among_many)(state, wanted, whole=whole)
     people = list(_complete(User.objects.filter(pk__in=ids_of_page), state, wanted))
     # Usage is shown of people who use the workspace; on the other tabs nobody asks for it.
     ids = [person.pk for person in people] if state.tab is Tab.ACTIVE else []
     recent = queries.recent_usage(ids, wanted.recent_since) if ids else {}
-    return PeoplePage(state, tuple(_rows(people, recent)), total, tabs, onboarding, tuple(teams))
+    return PeoplePage(state, tuple(_rows(people, recent)), total, overview)
+
+
+# The counts around it, where the list is, the ids of its page, how many are found in all.
+_Found = tuple[Overview | None, ListState, Sequence[int] | QuerySet[User, Any], int]
+
+
+def _among_few(state: ListState, wanted: PeopleFilter, *, whole: bool) -> _Found:
+    found = queries.people(wanted)
+    few = queries.few_between(found, state.sort, wanted, descending=state.descending, **_places(state.page))
+    overview, rows = queries.overview(few) if whole else (None, list(few))
+    if not rows and state.page > 1:
+        _none, state, ids, total = _among_few(replace(state, page=_pages(found.count())), wanted, whole=False)
+        return overview, state, ids, total
+    return overview, state, [pk for _of, pk, _total in rows], rows[0][2] if rows else 0
+
+
+def _among_many(state: ListState, wanted: PeopleFilter, *, whole: bool) -> _Found:
+    """Their ids first: most orders find these in an index alone, however deep the page lies."""
+    found = queries.people(wanted)
+    overview = queries.overview()[0] if whole else None
+    total = overview.tabs[state.tab] if overview and not state.is_filtered else found.count()
+    state = replace(state, page=min(state.page, _pages(total)))
+    ids = queries.ids_between(found, state.sort, wanted, descending=state.descending, **_places(state.page))
+    return overview, state, ids, total
+
+
+def _pages(total: int) -> int:
+    return max(1, -(-total // ROWS_A_PAGE))
+
+
+def _places(page: int) -> dict[str, int]:
+    return {"first": (page - 1) * ROWS_A_PAGE, "end": page * ROWS_A_PAGE}
 
 
 def everybody(state: ListState, now: dt.datetime) -> Iterator[Row]:
@@ -230,16 +254,26 @@ def everybody(state: ListState, now: dt.datetime) -> Iterator[Row]:
         yield from _rows(chunk, queries.recent_usage([person.pk for person in chunk], wanted.recent_since))
 
 
+_SHOWN = (
+    "external_id", "email", "name", "role", "status", "password",
+    "joined_at", "invited_at", "accepted_at", "deleted_at", "activity__last_active_at",
+)  # fmt: skip
+
+
 def _complete(found: QuerySet[User], state: ListState, wanted: PeopleFilter) -> QuerySet[User]:
-    """With all that a row shows but recent usage."""
-    memberships = Membership.objects.select_related("team").order_by("-is_primary", "team__name", "pk")
+    """With all that a row shows but recent usage, and nothing else: to read an instant takes Django its time."""
+    memberships = (
+        Membership.objects.select_related("team")
+        .only("user_id", "is_primary", "team__name")
+        .order_by("-is_primary", "team__name", "pk")
+    )
     invitations = (
         Invitation.objects.filter(accepted_at__isnull=True, revoked_at__isnull=True)
         .select_related("invited_by")
         .annotate(sent_at=Max("mails__sent_at"), failed_at=Max("mails__given_up_at"), attempts=Max("mails__attempts"))
     )
     found = queries.ordered(found, state.sort, wanted, descending=state.descending)
-    found = found.select_related("activity").defer("search")
+    found = found.select_related("activity").only(*_SHOWN)
     found = found.prefetch_related(Prefetch("memberships", memberships, to_attr="listed_memberships"))
     if state.tab is Tab.PENDING:
         found = found.prefetch_related(Prefetch("invitations", invitations, to_attr="open_invitations"))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Count, Exists, F, FilteredRelation, Q, QuerySet, Sum, Value
+from django.db.models import Count, Exists, F, FilteredRelation, Q, QuerySet, Sum, Value, Window
 from django.db.models.functions import Coalesce, Concat
 
 from usermgmt.models import COUNTED_STATUSES, Membership, Status, User, normalize_email
@@ -62,6 +62,11 @@ class PeopleFilter:
     joined_since: dt.datetime | None = None
     joined_before: dt.datetime | None = None
 
+    @property
+    def picks_few(self) -> bool:
+        """Whether it asks for people whom no order's index leads to, but one of words or of memberships."""
+        return bool(self.search.strip()) or self.team_id is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Onboarding:
@@ -96,17 +101,30 @@ TAB_FILTERS = {
 _INVITED = Q(invited_at__isnull=False) & ~Q(status=Status.DELETED)
 
 
-def counts(found: QuerySet[User] | None = None) -> tuple[dict[Tab, int], Onboarding, int]:
-    """People on each tab, the onboarding cards, and the people of `found`. One query of three counts, each of one
-    index alone (person_status, person_invited, person_deleted), and that of `found`.
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What stands around the list, whatever is filtered: people on each tab, and the cards."""
+
+    tabs: Mapping[Tab, int]
+    onboarding: Onboarding
+
+
+Counted = tuple[str, int, int]  # what is counted, or FEW, and two numbers of it
+FEW = "few"
+
+
+def overview(few: QuerySet[User, Counted] | None = None) -> tuple[Overview, list[Counted]]:
+    """The counts, each of one index alone (person_counted, person_invited, person_deleted), and the rows of `few`. One
+    query.
     """
     active, *others = (
         _counted("active", User.objects.filter(TAB_FILTERS[Tab.ACTIVE])),
         _counted("invited", User.objects.filter(_INVITED)),
         _counted("deleted", User.objects.filter(TAB_FILTERS[Tab.DELETED])),
-        *([] if found is None else [_counted("found", found)]),
+        *([] if few is None else [few]),
     )
-    numbers = {of: (people, accepted) for of, people, accepted in active.union(*others, all=True)}
+    rows = list(active.union(*others, all=True))
+    numbers = {of: (people, accepted) for of, people, accepted in rows if of != FEW}
     nobody = (0, 0)
     onboarding = Onboarding(*numbers.get("invited", nobody))
     tabs = {
@@ -114,10 +132,10 @@ def counts(found: QuerySet[User] | None = None) -> tuple[dict[Tab, int], Onboard
         Tab.PENDING: onboarding.pending,
         Tab.DELETED: numbers.get("deleted", nobody)[0],
     }
-    return tabs, onboarding, numbers.get("found", nobody)[0]
+    return Overview(tabs, onboarding), [row for row in rows if row[0] == FEW]
 
 
-def _counted(of: str, whom: QuerySet[User]) -> QuerySet[User, tuple[str, int, int]]:
+def _counted(of: str, whom: QuerySet[User]) -> QuerySet[User, Counted]:
     """Whom one counts, how many they are, and of the invited how many have accepted."""
     accepted = Count("accepted_at") if of == "invited" else Value(0)
     rows = whom.annotate(of=Value(of)).values("of").annotate(people=Count("*"), accepted=accepted)
@@ -209,6 +227,16 @@ def _with_amount(found: QuerySet[User], sort: Sort, wanted: PeopleFilter) -> Que
     return found.annotate(amount=Coalesce(Sum(amount), 0))
 
 
+def few_between(
+    found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool, first: int, end: int
+) -> QuerySet[User, Counted]:
+    """FEW, the id, and how many are found in all, of places `first` to `end` (not included) in that order. For what
+    `picks_few`: it looks at each of the found, but once.
+    """
+    whole = ordered(found, sort, wanted, descending=descending)
+    return whole.annotate(of=Value(FEW), found=Window(Count("*"))).values_list("of", "pk", "found")[first:end]
+
+
 def ids_between(
     found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool, first: int, end: int
 ) -> QuerySet[User, Any]:
@@ -228,10 +256,10 @@ def _head(found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending
     """Those who come first in the order by usage, as `ordered` orders them; None in other orders.
 
     Who has usage is read in the order of its index (person_activity_last, person_recent_tokens,
-    person_recent_requests); who has none, by primary key. Not for what is searched, as in `ordered`.
+    person_recent_requests); who has none, by primary key.
     """
     column = _SUMS[sort] if is_by_usage(sort) and wanted.has_sums else _ORDERS.get(sort, "")
-    if wanted.search or not (sort is Sort.LAST_ACTIVE or column in _SUMS.values()):
+    if not (sort is Sort.LAST_ACTIVE or column in _SUMS.values()):
         return None
     if is_by_usage(sort) and not descending:
         return found.filter(Q(recent__isnull=True) | Q(**{column: 0})).order_by("pk")

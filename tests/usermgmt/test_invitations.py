@@ -353,7 +353,7 @@ def test_taking_back_ends_the_link_and_forgets_who_was_never_here() -> None:
     assert (paul.email, paul.status, paul.name) == (None, "deleted", "Erased person")
     page = administrator.get("/admin/users/?tab=deleted")
     assert page.context["shown"].total == 0
-    assert page.context["shown"].onboarding.invited == 0
+    assert page.context["shown"].overview.onboarding.invited == 0
     tasks.send_mails()
     assert mail.outbox == []
 
@@ -400,7 +400,7 @@ def test_the_completion_rate_is_right_under_every_path(frozen_now: Any) -> None:
     assert admin is not None
 
     def told() -> tuple[int, int, int, float]:
-        onboarding = boss.get("/admin/users/").context["shown"].onboarding
+        onboarding = boss.get("/admin/users/").context["shown"].overview.onboarding
         return onboarding.invited, onboarding.completed, onboarding.pending, onboarding.share
 
     assert told() == (0, 0, 0, 0)

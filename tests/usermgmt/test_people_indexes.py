@@ -43,7 +43,8 @@ ANALYZE person, person_activity, daily_user;
 
 def first_page(wanted: PeopleFilter, sort: Sort, *, descending: bool = False) -> QuerySet[Any, Any]:
     """Of five rows: to the planner what fifty are among ten times as many people."""
-    return queries.ids_between(queries.people(wanted), sort, wanted, descending=descending, first=0, end=5)
+    between = queries.few_between if wanted.picks_few else queries.ids_between
+    return between(queries.people(wanted), sort, wanted, descending=descending, first=0, end=5)
 
 
 QUESTIONS = {

@@ -237,13 +237,21 @@ def test_unknown_values_come_last_both_ways(administrator: Actor) -> None:
 
 
 @pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("asked", [{}, {"q": "lisa"}, {"role": "user"}, {"team": "none"}])
 @pytest.mark.parametrize("page, shown", [(0, 1), (-3, 1), (1, 1), (2, 2), (3, 2), (10**9, 2)])
-def test_behind_the_last_page_stands_the_last_page(administrator: Actor, page: int, shown: int) -> None:
+def test_behind_the_last_page_stands_the_last_page(
+    administrator: Actor, page: int, shown: int, asked: dict[str, str]
+) -> None:
     for _number in range(6):
-        person()
-    answer = administrator.get(URL, {"page": page})
+        person("Lisa Linked")
+    answer = administrator.get(URL, {"page": str(page), **asked})
     assert answer.context["state"].page == shown
     assert f"Page {shown} of 2" in answer.content.decode()
+
+
+def test_behind_the_last_page_of_nobody_stands_the_first(administrator: Actor) -> None:
+    answer = administrator.get(URL, {"page": "7", "q": "nobody at all"})
+    assert (answer.context["state"].page, answer.context["shown"].total) == (1, 0)
 
 
 def test_every_link_of_the_page_leads_back_to_what_is_shown(administrator: Actor, small_pages: int) -> None:
@@ -317,14 +325,14 @@ def test_names_are_text(administrator: Actor) -> None:
 
 
 def test_the_four_figures_count_people_who_were_invited(administrator: Actor) -> None:
-    onboarding = administrator.get(URL).context["shown"].onboarding
+    onboarding = administrator.get(URL).context["shown"].overview.onboarding
     assert (onboarding.invited, onboarding.completed, onboarding.pending, onboarding.share) == (0, 0, 0, 0.0)
     for number in range(4):
         invited(f"p{number}@example.com")
     User.objects.filter(email="p0@example.com").update(status=Status.ACTIVE, accepted_at=NOW, joined_at=NOW)
     User.objects.filter(email="p1@example.com").update(status=Status.DELETED, deleted_at=NOW)
     page = administrator.get(URL)
-    onboarding = page.context["shown"].onboarding
+    onboarding = page.context["shown"].overview.onboarding
     assert (onboarding.invited, onboarding.completed, onboarding.pending) == (3, 1, 2)
     assert "1 of 3 invited" in page.content.decode()
 

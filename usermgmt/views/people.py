@@ -5,6 +5,7 @@ In: the URL's parameters. Out: the page, to htmx the part below the filter, or a
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -22,7 +24,7 @@ from usermgmt.downloads import Export
 from usermgmt.people_forms import TAB_LABELS, PeopleFilterForm
 from usermgmt.people_list import SORTS, ListState, PeoplePage
 from usermgmt.people_steps import OFFERED
-from usermgmt.queries import Sort
+from usermgmt.queries import Overview, Sort
 from usermgmt.views.people_rows import shown_rows
 
 TEMPLATE = "usermgmt/people.html"
@@ -43,12 +45,11 @@ SORT_LABELS = {
 @vary_on_headers("HX-Request")
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page; for htmx the part below the filter. Six queries beside sign-in's two."""
-    now = timezone.now()
-    teams = people_list.filter_teams()
-    form = PeopleFilterForm(request.GET, teams)
-    shown = people_list.load(form.state(), now, teams)
-    context = _context(shown, request.user.pk) | {"form": form, "now": now}
-    if not _wants_fragment(request):
+    now, whole = timezone.now(), not _wants_fragment(request)
+    form = PeopleFilterForm(request.GET, people_list.filter_teams())
+    shown = people_list.load(form.state(), now, whole=whole)
+    context = _context(shown, request.user.pk, now) | {"form": form}
+    if whole:
         return render(request, TEMPLATE, context)
     response = render(request, f"{TEMPLATE}#results", context)
     response["HX-Push-Url"] = _url(shown.state)
@@ -96,18 +97,18 @@ class Heading:
     order: str  # as aria-sort says it; "" where it is sorted by something else
 
 
-def _context(shown: PeoplePage, viewer_id: int | None) -> dict[str, Any]:
+def _context(shown: PeoplePage, viewer_id: int | None, now: dt.datetime) -> dict[str, Any]:
     state = shown.state
     return {
         "shown": shown,
         "state": state,
         "tab": state.tab.value,
         "here": _url(state),
-        "rows": shown_rows(shown, _url(state), viewer_id),
-        "tabs": [
-            TabLink(tab.value, str(label), _url(ListState.of(tab)), shown.tabs[tab], tab is state.tab)
-            for tab, label in TAB_LABELS.items()
-        ],
+        "now": now,
+        "tokens_words": gettext("%(number)s tokens"),
+        "rows": shown_rows(shown, _url(state), viewer_id, now),
+        "tab_label": TAB_LABELS[state.tab],
+        "tabs": _tab_links(shown.overview, state) if shown.overview else [],
         "headings": {sort.value: _heading(state, sort) for sort in SORTS[state.tab]},
         "previous_url": _url(replace(state, page=state.page - 1)) if state.page > 1 else "",
         "next_url": _url(replace(state, page=state.page + 1)) if state.page < shown.pages else "",
@@ -115,6 +116,13 @@ def _context(shown: PeoplePage, viewer_id: int | None) -> dict[str, Any]:
         "export_url": f"{reverse('people-export')}?{replace(state, page=1).query}".rstrip("?"),
         "offered": OFFERED[state.tab],
     }
+
+
+def _tab_links(overview: Overview, state: ListState) -> list[TabLink]:
+    return [
+        TabLink(tab.value, str(label), _url(ListState.of(tab)), overview.tabs[tab], tab is state.tab)
+        for tab, label in TAB_LABELS.items()
+    ]
 
 
 def _heading(state: ListState, sort: Sort) -> Heading:
