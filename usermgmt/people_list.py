@@ -231,8 +231,11 @@ def _among_few(state: ListState, wanted: PeopleFilter, *, whole: bool) -> _Found
 def _among_many(state: ListState, wanted: PeopleFilter, *, whole: bool) -> _Found:
     """Their ids first: most orders find these in an index alone, however deep the page lies."""
     found = queries.people(wanted)
-    overview = queries.overview()[0] if whole else None
-    total = overview.tabs[state.tab] if overview and not state.is_filtered else found.count()
+    if whole:
+        overview, counted = queries.overview(queries.counted(found) if state.is_filtered else None)
+        total = sum(people for _of, people, _none in counted) if state.is_filtered else overview.tabs[state.tab]
+    else:
+        overview, total = None, found.count()
     state = replace(state, page=min(state.page, _pages(total)))
     ids = queries.ids_between(found, state.sort, wanted, descending=state.descending, **_places(state.page))
     return overview, state, ids, total

@@ -109,22 +109,22 @@ class Overview:
     onboarding: Onboarding
 
 
-Counted = tuple[str, int, int]  # what is counted, or FEW, and two numbers of it
-FEW = "few"
+Counted = tuple[str, int, int]  # what is counted, or FOUND, and two numbers of it
+FOUND = "found"
 
 
-def overview(few: QuerySet[User, Counted] | None = None) -> tuple[Overview, list[Counted]]:
-    """The counts, each of one index alone (person_counted, person_invited, person_deleted), and the rows of `few`. One
-    query.
+def overview(found: QuerySet[User, Counted] | None = None) -> tuple[Overview, list[Counted]]:
+    """The counts, each of one index alone (person_counted, person_invited, person_deleted), and the rows of `found`
+    (`counted` or `few_between`). One query.
     """
     active, *others = (
         _counted("active", User.objects.filter(TAB_FILTERS[Tab.ACTIVE])),
         _counted("invited", User.objects.filter(_INVITED)),
         _counted("deleted", User.objects.filter(TAB_FILTERS[Tab.DELETED])),
-        *([] if few is None else [few]),
+        *([] if found is None else [found]),
     )
     rows = list(active.union(*others, all=True))
-    numbers = {of: (people, accepted) for of, people, accepted in rows if of != FEW}
+    numbers = {of: (people, accepted) for of, people, accepted in rows if of != FOUND}
     nobody = (0, 0)
     onboarding = Onboarding(*numbers.get("invited", nobody))
     tabs = {
@@ -132,7 +132,12 @@ def overview(few: QuerySet[User, Counted] | None = None) -> tuple[Overview, list
         Tab.PENDING: onboarding.pending,
         Tab.DELETED: numbers.get("deleted", nobody)[0],
     }
-    return Overview(tabs, onboarding), [row for row in rows if row[0] == FEW]
+    return Overview(tabs, onboarding), [row for row in rows if row[0] == FOUND]
+
+
+def counted(found: QuerySet[User]) -> QuerySet[User, Counted]:
+    """FOUND, how many they are, and 0; nothing where there is nobody."""
+    return _counted(FOUND, found)
 
 
 def _counted(of: str, whom: QuerySet[User]) -> QuerySet[User, Counted]:
@@ -230,11 +235,11 @@ def _with_amount(found: QuerySet[User], sort: Sort, wanted: PeopleFilter) -> Que
 def few_between(
     found: QuerySet[User], sort: Sort, wanted: PeopleFilter, *, descending: bool, first: int, end: int
 ) -> QuerySet[User, Counted]:
-    """FEW, the id, and how many are found in all, of places `first` to `end` (not included) in that order. For what
+    """FOUND, the id, and how many are found in all, of places `first` to `end` (not included) in that order. For what
     `picks_few`: it looks at each of the found, but once.
     """
     whole = ordered(found, sort, wanted, descending=descending)
-    return whole.annotate(of=Value(FEW), found=Window(Count("*"))).values_list("of", "pk", "found")[first:end]
+    return whole.annotate(of=Value(FOUND), found=Window(Count("*"))).values_list("of", "pk", "found")[first:end]
 
 
 def ids_between(

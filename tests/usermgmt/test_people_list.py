@@ -266,6 +266,16 @@ def test_every_link_of_the_page_leads_back_to_what_is_shown(administrator: Actor
     assert not administrator.get(page.context["unfiltered_url"]).context["state"].is_filtered
 
 
+def test_a_search_for_any_number_leaves_the_links_of_rows_whole(administrator: Actor) -> None:
+    """Rows are made from a pattern with an id in it; the address that leads back holds what was searched."""
+    wanted = person("Someone 1234567890")
+    answer = administrator.get(URL, {"q": "1234567890"})
+    (row,) = answer.context["rows"]
+    assert row.url == f"{URL}{wanted.pk}/"
+    assert f'href="{URL}{wanted.pk}/edit/?next=%2Fadmin%2Fusers%2F%3Fq%3D1234567890"' in row.menu
+    assert f'href="{URL}steps/remove/?person={wanted.pk}&amp;next=' in row.menu
+
+
 # --- Rows ---------------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +390,7 @@ def test_the_csv_is_named_after_what_is_listed(administrator: Actor) -> None:
         "q=person&role=user&activity=active&sort=-tokens",
         "q=person&sort=-last_active",
         "q=person&team=none&sort=requests",
+        "role=user&activity=active&sort=-tokens",
     ],
 )
 def test_eight_queries_are_enough_however_many_rows_there_are(administrator: Actor, query: str) -> None:

@@ -60,10 +60,10 @@ _SOMEBODY = 1_234_567_890
 
 
 class _ForAnybody:
-    """A text with somebody's id in it, made once for all rows."""
+    """A text with somebody's id in it, made once for all rows. The id comes first: what was searched may look alike."""
 
     def __init__(self, text: str) -> None:
-        self._before, self._after = text.split(str(_SOMEBODY))
+        self._before, _id, self._after = text.partition(str(_SOMEBODY))
 
     def of(self, person: User) -> str:
         return f"{self._before}{person.pk}{self._after}"
