@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import connection
 
 from analytics.metrics.figures import ModelFigures, PersonFigures
@@ -55,39 +56,46 @@ _SOURCES = {
 }
 
 
-def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
-    """The tokens on each meter, in order. One query however many, none for none; by primary keys, day by day.
+# A person's days lie together in the primary key, a team's and a model's between those of all others: day by day.
+_TOKENS_ON = """
+    WITH meter AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(%(meters)s) AS meter(place int, subject text, key text, first date, next date)
+    ), part AS (
+        SELECT place, input_tokens + output_tokens AS tokens
+        FROM meter JOIN daily_total ON day >= first AND day < next
+        WHERE subject = 'workspace'
+        UNION ALL
+        SELECT place, input_tokens + output_tokens
+        FROM meter JOIN daily_user ON user_id = key::bigint AND day >= first AND day < next
+        WHERE subject = 'person'
+        UNION ALL
+        SELECT place, (
+            SELECT input_tokens + output_tokens FROM daily_team WHERE day = first + n AND team_id = key::bigint
+        ) FROM meter, generate_series(0, next - first - 1) n
+        WHERE subject = 'team'
+        UNION ALL
+        SELECT place, (SELECT input_tokens + output_tokens FROM daily_model WHERE day = first + n AND model = key)
+        FROM meter, generate_series(0, next - first - 1) n
+        WHERE subject = 'model'
+    )
+    SELECT place, sum(tokens)::bigint FROM part WHERE tokens > 0 GROUP BY place
+"""
 
-    Every day is looked up by its own key: as ranges of days, those of one team would be sought among all teams.
+
+def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
+    """The tokens on each meter, in order. One query however many, none for none; by primary keys.
+
+    It stands before every request of the platform: the meters are one value, because to write each as values of its
+    own took as long as to look them up.
     """
     if not meters:
         return ()
-    spans = {days: number for number, days in enumerate({meter.days for meter in meters})}
-    params: dict[str, list[Any]] = {
-        "spans": [number for days, number in spans.items() for _day in days],
-        "days": [day for days in spans for day in days],
-    }
-    parts: list[str] = []
-    for subject in {meter.subject for meter in meters}:
-        source = _SOURCES[subject]
-        parts.append(f"""
-            SELECT meter.place, used.input_tokens + used.output_tokens AS tokens
-            FROM unnest(%({subject}_places)s::int[], %({subject}_keys)s::{source.type}[], %({subject}_spans)s::int[])
-                AS meter(place, key, span)
-            JOIN span ON span.number = meter.span
-            JOIN {source.table} used ON {source.key} = meter.key AND used.day = span.day
-        """)
-        lines = [(place, m.key, spans[m.days]) for place, m in enumerate(meters) if m.subject is subject]
-        columns = zip(("places", "keys", "spans"), zip(*lines, strict=True), strict=True)
-        params |= {f"{subject}_{name}": list(values) for name, values in columns}
-    sql = f"""
-        WITH span AS NOT MATERIALIZED (
-            SELECT * FROM unnest(%(spans)s::int[], %(days)s::date[]) AS span(number, day)
-        )
-        SELECT place, sum(tokens)::bigint FROM ({" UNION ALL ".join(parts)}) part GROUP BY place
-    """
+    asked = [
+        {"place": place, "subject": m.subject, "key": str(m.key), "first": m.days.start, "next": m.days.end}
+        for place, m in enumerate(meters)
+    ]
     with prepared() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(_TOKENS_ON, {"meters": msgspec.json.encode(asked).decode()})
         found: dict[int, int] = dict(cursor.fetchall())
     return tuple(found.get(place, 0) for place in range(len(meters)))
 
