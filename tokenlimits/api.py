@@ -138,11 +138,11 @@ def _told(answer: Answer, wanted: int) -> LimitCheck:
 def _limit(verdict: Verdict, wanted: int) -> LimitVerdict:
     limit = verdict.limit
     return LimitVerdict(
-        id=limit.pk,
-        scope=models.Scope(limit.scope),
-        name=verdict.name,
-        period=Period(limit.period),
-        enforcement=Enforcement(limit.enforcement),
+        id=limit.id,
+        scope=limit.scope,
+        name=limit.name,
+        period=limit.period,
+        enforcement=limit.enforcement,
         decision=verdict.decision,
         reason=_reason(verdict, wanted),
         tokens=verdict.allowed,
@@ -155,7 +155,7 @@ def _limit(verdict: Verdict, wanted: int) -> LimitVerdict:
 
 
 def _reason(verdict: Verdict, wanted: int) -> str:
-    whose = f"{verdict.name}: {verdict.used:,} of {verdict.allowed:,} tokens used this {verdict.limit.period}"
+    whose = f"{verdict.limit.name}: {verdict.used:,} of {verdict.allowed:,} tokens used this {verdict.limit.period}"
     if verdict.is_reached:
         return f"{whose}; the limit is reached."
     if verdict.used + wanted > verdict.allowed:

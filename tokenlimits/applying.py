@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
 
 from analytics.models.statements import prepared
 from analytics.rollups import state
-from tokenlimits.models import LimitOverride, Scope, TokenLimit
+from tokenlimits.models import Enforcement, Scope
+from tokenlimits.periods import Period
 from usermgmt.models import normalize_email
 
 
@@ -29,12 +29,27 @@ class Question:
     tokens: int = 0
 
 
-class Applying(NamedTuple):
-    """A limit that applies, what it is called, and the override that is open."""
+class Override(msgspec.Struct, frozen=True):
+    """What is open of a limit's overrides: so many tokens instead, until the end of a day."""
 
-    limit: TokenLimit
+    tokens: int
+    ends_on: dt.date
+
+
+class Applying(msgspec.Struct, frozen=True):
+    """A limit that applies, as it stands in `TokenLimit`, what it is called, and the override that is open."""
+
+    id: int
+    scope: Scope
+    team_id: int | None
+    person_id: int | None
+    model: str
+    period: Period
+    tokens: int
+    enforcement: Enforcement
+    thresholds: tuple[int, ...]
     name: str
-    override: LimitOverride | None
+    override: Override | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ class Found:
     as_of: dt.datetime | None
 
 
-# Unique keys of person and team, membership_one_primary; limits are few enough to be read from end to end.
+# Unique keys of person and team, membership_one_primary, token_limit_once, token_limit_person_id.
 _FIND = f"""
     WITH fresh AS ({state.FRESHNESS}), moment AS (
         SELECT as_of, coalesce(time_zone, %(zone)s) AS time_zone,
@@ -69,30 +84,32 @@ _FIND = f"""
         JOIN team ON team.id = membership.team_id AND team.deleted_at IS NULL
         WHERE %(team)s = ''
     ), found AS (
-        SELECT (SELECT id FROM somebody) AS person_id, (SELECT id FROM theirs) AS team_id, array(
-            SELECT period FROM token_limit JOIN somebody ON token_limit.person_id = somebody.id
-            WHERE removed_at IS NULL AND scope = 'person'
-        ) AS own_periods
+        SELECT (SELECT id FROM somebody) AS person_id, (SELECT display_name FROM somebody) AS person,
+            (SELECT id FROM theirs) AS team_id, (SELECT name FROM theirs) AS team,
+            array(
+                SELECT period FROM token_limit JOIN somebody ON token_limit.person_id = somebody.id
+                WHERE removed_at IS NULL AND scope = 'person'
+            ) AS own_periods
     ), applying AS (
-        SELECT token_limit.* FROM token_limit, found
-        WHERE removed_at IS NULL AND (
+        SELECT one.id, scope, one.team_id, one.person_id, model, period, one.tokens, enforcement, thresholds,
+            CASE scope WHEN 'workspace' THEN 'Workspace' WHEN 'everybody' THEN 'Every person'
+                WHEN 'team' THEN found.team WHEN 'person' THEN found.person ELSE model END AS name,
+            override
+        FROM found CROSS JOIN moment JOIN token_limit one ON removed_at IS NULL AND (
             scope = 'workspace'
-            OR scope = 'team' AND token_limit.team_id = found.team_id
-            OR scope = 'person' AND token_limit.person_id = found.person_id
-            OR scope = 'model' AND token_limit.model = %(model)s
+            OR scope = 'team' AND one.team_id = found.team_id
+            OR scope = 'person' AND one.person_id = found.person_id
+            OR scope = 'model' AND model = %(model)s
             OR scope = 'everybody' AND %(user)s <> '' AND period <> ALL (own_periods)
         )
+        LEFT JOIN (SELECT limit_id, tokens, ends_on FROM limit_override WHERE ended_at IS NULL) override
+            ON override.limit_id = one.id AND override.ends_on >= moment.today
     )
-    SELECT moment.time_zone, moment.today, moment.as_of,
-        found.person_id, found.team_id, (SELECT display_name FROM somebody), (SELECT name FROM theirs),
-        applying.id, applying.scope, applying.team_id, applying.person_id, applying.model, applying.period,
-        applying.tokens, applying.enforcement, applying.thresholds, higher.tokens, higher.ends_on
-    FROM moment CROSS JOIN found LEFT JOIN applying ON true
-    LEFT JOIN limit_override higher
-        ON higher.limit_id = applying.id AND higher.ended_at IS NULL AND higher.ends_on >= moment.today
+    SELECT time_zone, today, as_of, person_id, team_id,
+        (SELECT coalesce(json_agg(applying), '[]')::text FROM applying)
+    FROM moment CROSS JOIN found
 """
-# In the order of the model.
-_FIELDS = ("id", "scope", "team_id", "person_id", "model", "period", "tokens", "enforcement", "thresholds")
+_limits = msgspec.json.Decoder(tuple[Applying, ...])
 
 
 def find(question: Question, now: dt.datetime) -> Found:
@@ -109,22 +126,13 @@ def find(question: Question, now: dt.datetime) -> Found:
                 "zone": settings.REPORTING_TIME_ZONE,
             },
         )
-        rows = cursor.fetchall()
-    time_zone, today, as_of, person_id, team_id, person, team = rows[0][:7]
+        ((time_zone, today, as_of, person_id, team_id, limits),) = cursor.fetchall()
     known = {"user": person_id, "team": team_id}
     return Found(
-        limits=tuple(_applying(row[7:], person or "", team or "") for row in rows if row[7] is not None),
+        limits=_limits.decode(limits),
         person_id=person_id or 0,
         unknown=tuple(name for name, pk in known.items() if getattr(question, name) and pk is None),
         time_zone=ZoneInfo(time_zone),
         today=today,
         as_of=as_of,
     )
-
-
-def _applying(row: tuple[Any, ...], person: str, team: str) -> Applying:
-    limit = TokenLimit.from_db(DEFAULT_DB_ALIAS, _FIELDS, row[: len(_FIELDS)])
-    *_fields, tokens, ends_on = row
-    names = {Scope.WORKSPACE: "Workspace", Scope.EVERYBODY: "Every person", Scope.TEAM: team, Scope.PERSON: person}
-    override = None if tokens is None else LimitOverride(limit_id=limit.pk, tokens=tokens, ends_on=ends_on)
-    return Applying(limit, names.get(Scope(limit.scope), limit.model), override)

@@ -21,7 +21,7 @@ from analytics.periods import DayRange, local_midnight
 from tokenlimits import applying
 from tokenlimits.applying import Applying, Question
 from tokenlimits.meter import allowed_by, meter_of, reaches
-from tokenlimits.models import Enforcement, TokenLimit
+from tokenlimits.models import Enforcement
 from tokenlimits.periods import Period
 
 MODEL_KNOWN_DAYS = 90  # without a limit on it and without tokens in these, a model is called unknown
@@ -42,8 +42,7 @@ _BADNESS = {decision: place for place, decision in enumerate(Decision)}
 class Verdict:
     """What one limit says to the request."""
 
-    limit: TokenLimit
-    name: str
+    limit: Applying
     decision: Decision
     used: int
     allowed: int
@@ -82,28 +81,28 @@ def check(question: Question, now: dt.datetime) -> Answer:
     """The answer for now. Two queries."""
     found = applying.find(question, now)
     periods = {period: period.around(found.today) for period in Period}
-    meters = [meter_of(limit, periods[Period(limit.period)], found.person_id) for limit, _name, _o in found.limits]
-    asks_for_model = bool(question.model) and not any(limit.model for limit, _name, _o in found.limits)
+    resets_at = {period: local_midnight(days.end, found.time_zone) for period, days in periods.items()}
+    meters = [meter_of(limit, periods[limit.period], found.person_id) for limit in found.limits]
+    asks_for_model = bool(question.model) and not any(limit.model for limit in found.limits)
     if asks_for_model:
         lately = DayRange(found.today - dt.timedelta(days=MODEL_KNOWN_DAYS), found.today + dt.timedelta(days=1))
         meters.append(Meter(Subject.MODEL, question.model, lately))
     used = spending.tokens_on(meters)
     unknown = (*found.unknown, *(["model"] if asks_for_model and not used[-1] else []))
     verdicts = [
-        _verdict(one, tokens, question.tokens, meter.days, local_midnight(meter.days.end, found.time_zone))
-        for one, tokens, meter in zip(found.limits, used, meters, strict=False)
+        _verdict(limit, tokens, question.tokens, periods[limit.period], resets_at[limit.period])
+        for limit, tokens in zip(found.limits, used, strict=False)
     ]
-    verdicts.sort(key=lambda v: (-_BADNESS[v.decision], v.remaining, -v.resets_at.timestamp(), v.limit.pk))
+    verdicts.sort(key=lambda v: (-_BADNESS[v.decision], v.remaining, -v.resets_at.timestamp(), v.limit.id))
     decision = verdicts[0].decision if verdicts else Decision.ALLOWED
     return Answer(decision, tuple(verdicts), unknown, found.as_of)
 
 
-def _verdict(one: Applying, used: int, wanted: int, days: DayRange, resets_at: dt.datetime) -> Verdict:
-    limit, name, override = one
-    allowed = allowed_by(limit, override)
+def _verdict(limit: Applying, used: int, wanted: int, days: DayRange, resets_at: dt.datetime) -> Verdict:
+    allowed = allowed_by(limit, limit.override)
     threshold = max((t for t in limit.thresholds if reaches(used, t, allowed)), default=None)
     decision = Decision.ALLOWED if threshold is None else Decision.WARN
     if used >= allowed or used + wanted > allowed:
         decision = Decision.BLOCKED if limit.enforcement == Enforcement.HARD else Decision.WARN
-    until = override.ends_on if override and override.tokens > limit.tokens else None
-    return Verdict(limit, name, decision, used, allowed, threshold, days, resets_at, until)
+    until = limit.override.ends_on if limit.override and limit.override.tokens > limit.tokens else None
+    return Verdict(limit, decision, used, allowed, threshold, days, resets_at, until)

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, QuerySet
@@ -25,6 +26,26 @@ AMBER, RED = 75, 90  # percent
 
 # Period → people whose own limit stands in place of the one for every person.
 OwnLimits = Mapping[str, Sequence[int]]
+
+
+class HasTokens(Protocol):
+    """A limit or an override of one."""
+
+    @property
+    def tokens(self) -> int: ...
+
+
+class HasTarget(Protocol):
+    """A limit, as it is stored or as it applies to a request."""
+
+    @property
+    def scope(self) -> str: ...
+    @property
+    def team_id(self) -> int | None: ...
+    @property
+    def person_id(self) -> int | None: ...
+    @property
+    def model(self) -> str: ...
 
 
 class Level(StrEnum):
@@ -116,12 +137,12 @@ def override_of(limit: TokenLimit) -> LimitOverride | None:
     return overrides[0] if overrides else None
 
 
-def allowed_by(limit: TokenLimit, override: LimitOverride | None) -> int:
+def allowed_by(limit: HasTokens, override: HasTokens | None) -> int:
     """An override never takes away: a limit raised beyond it counts as it is."""
     return max(limit.tokens, override.tokens) if override else limit.tokens
 
 
-def meter_of(limit: TokenLimit, days: DayRange, person_id: int = 0) -> Meter:
+def meter_of(limit: HasTarget, days: DayRange, person_id: int = 0) -> Meter:
     """What counts against `limit` on `days`; of a limit for every person, for this one."""
     match Scope(limit.scope):
         case Scope.WORKSPACE:

@@ -36,7 +36,7 @@ def binding(answer: Answer) -> Verdict:
 
 
 def applying(answer: Answer) -> set[int]:
-    return {verdict.limit.pk for verdict in answer.verdicts}
+    return {verdict.limit.id for verdict in answer.verdicts}
 
 
 # --- What is decided ----------------------------------------------------------------------------------------------
@@ -80,7 +80,8 @@ def test_it_says_what_is_left_and_until_when() -> None:
     limit(100, "week")
     use(60)
     found = binding(ask())
-    assert (found.name, found.used, found.allowed, found.remaining, found.threshold) == ("Workspace", 60, 100, 40, 50)
+    assert (found.limit.name, found.used, found.allowed) == ("Workspace", 60, 100)
+    assert (found.remaining, found.threshold) == (40, 50)
     assert found.resets_at == dt.datetime(2026, 3, 16, tzinfo=dt.UTC)
 
 
@@ -209,14 +210,14 @@ def test_the_worst_decision_binds_whatever_else_is_left() -> None:
     use(100, team="Legal")
     answer = ask(user="ann")
     assert answer.decision is Decision.BLOCKED
-    assert [verdict.limit.pk for verdict in answer.verdicts[:2]] == [hard.pk, soft.pk]
+    assert [verdict.limit.id for verdict in answer.verdicts[:2]] == [hard.pk, soft.pk]
 
 
 def test_of_equal_decisions_the_one_with_the_fewest_tokens_left_binds() -> None:
     limit(1000)
     tightest = limit(200, "week")
     use(100)
-    assert binding(ask()).limit.pk == tightest.pk
+    assert binding(ask()).limit.id == tightest.pk
 
 
 def test_of_two_that_block_the_one_that_lasts_longer_binds() -> None:
@@ -225,7 +226,7 @@ def test_of_two_that_block_the_one_that_lasts_longer_binds() -> None:
     limit(100, "week")
     use(100)
     answer = ask()
-    assert binding(answer).limit.pk == longer.pk
+    assert binding(answer).limit.id == longer.pk
     assert [verdict.limit.period for verdict in answer.verdicts] == ["month", "day", "week"]
 
 
