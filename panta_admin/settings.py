@@ -122,6 +122,7 @@ _options = _database.pop("OPTIONS", {})
 DATABASES = {
     "default": {
         **_database,
+        "ENGINE": "panta_admin.postgresql",
         "HOST": _options.pop("host", _database["HOST"]),  # a unix socket's folder can only travel as ?host=
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

@@ -1,0 +1,1 @@
+"""A database engine of Django's; `base` is the name that Django asks for."""

@@ -1,0 +1,28 @@
+"""Django's PostgreSQL, which listens on an idle connection instead of asking whether it is there.
+
+A server that restarts, or ends a connection, closes its socket: then there is something to read. Django asks `SELECT 1`
+before the first statement of every request, which was a twentieth of what one event or one check costs.
+"""
+
+from __future__ import annotations
+
+import select
+
+from django.db.backends.postgresql import base
+from psycopg.pq import ConnStatus, TransactionStatus
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def is_usable(self) -> bool:
+        """After an error, and where the server said anything unasked, as Django does: by a question."""
+        return (not self.errors_occurred and self._is_quiet()) or super().is_usable()
+
+    def _is_quiet(self) -> bool:
+        if self.connection is None or self.connection.closed:
+            return False
+        pgconn = self.connection.pgconn
+        if pgconn.status != ConnStatus.OK or pgconn.transaction_status != TransactionStatus.IDLE:
+            return False
+        listening = select.poll()
+        listening.register(pgconn.socket, select.POLLIN | select.POLLPRI)
+        return not listening.poll(0)
