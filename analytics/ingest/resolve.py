@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Q
@@ -116,34 +117,35 @@ class _Known:
     items: Mapping[str, dict[str, int]]
 
 
+def _any(name: str) -> str:
+    """One of the texts of a parameter, a JSON array: of each list psycopg would write every text by itself."""
+    return f"ANY(ARRAY(SELECT json_array_elements_text(%({name})s)))"
+
+
 # Unique keys of person, team, assistant and workflow; membership_one_primary.
-_PEOPLE = """
+_PEOPLE = f"""
     SELECT 'person', person.id, person.external_id, person.email, coalesce(primary_team.team_id, 0) FROM person
     LEFT JOIN (
         SELECT membership.user_id, membership.team_id FROM membership JOIN team ON team.id = membership.team_id
         WHERE membership.is_primary AND team.deleted_at IS NULL
     ) primary_team ON primary_team.user_id = person.id
-    WHERE person.external_id = ANY(%(external_ids)s) OR person.email = ANY(%(emails)s)
+    WHERE person.external_id = {_any("external_ids")} OR person.email = {_any("emails")}
 """
-_ITEMS = [
-    f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE key = ANY(%({t})s)" for t in ("team", "assistant", "workflow")
-]
+_ITEMS = [f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE key = {_any(t)}" for t in ("team", "assistant", "workflow")]
 _LOOK_UP = " UNION ALL ".join([_PEOPLE, *_ITEMS])
 
 
 def _look_up(asked: _Asked) -> _Known:
     """One query: on the way of every event, what an ORM adds to four of them is half the time of a small request."""
+    names = {
+        "external_ids": [user_id for user_id, _email in asked.people if user_id],
+        "emails": [email for email in asked.emails.values() if email],
+        "team": _texts(asked.teams),
+        "assistant": _texts(asked.assistants),
+        "workflow": _texts(asked.workflows),
+    }
     with prepared() as cursor:
-        cursor.execute(
-            _LOOK_UP,
-            {
-                "external_ids": [user_id for user_id, _email in asked.people if user_id],
-                "emails": [email for email in asked.emails.values() if email],
-                "team": _texts(asked.teams),
-                "assistant": _texts(asked.assistants),
-                "workflow": _texts(asked.workflows),
-            },
-        )
+        cursor.execute(_LOOK_UP, {name: msgspec.json.encode(texts).decode() for name, texts in names.items()})
         known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
         for table, pk, key, email, team_id in cursor.fetchall():
             if table == "person":

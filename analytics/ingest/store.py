@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 from django.db import IntegrityError, connection, transaction
 from psycopg import Copy
 from psycopg.errors import CheckViolation
@@ -48,11 +49,12 @@ class EventRow(NamedTuple):
 
 
 COLUMNS = EventRow._fields
-FEW = 50  # up to that many rows, one statement costs less than a temporary table and COPY
+FEW = 200  # up to that many rows, one statement costs less than a temporary table and COPY
 _TYPES = (
     "int8", "timestamptz", "bytea", "timestamptz", "text", "int8", "int2", "int8", "int8",
     "text", "int2", "int8", "int8", "int8", "int8", "bool", "int2", "int8",
 )  # fmt: skip
+_RECORD = ", ".join(f"{name} {type_}" for name, type_ in zip(COLUMNS, _TYPES, strict=True)).replace("bytea", "uuid")
 _ALL = ", ".join(COLUMNS)
 _OUTBOX = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
@@ -66,7 +68,12 @@ _COPY = f"COPY incoming_event ({_ALL}) FROM STDIN"
 # A statement of its own, so that what follows sees what whoever held the lock alone has committed.
 _LOCK = f"SELECT pg_advisory_xact_lock_shared({int(Lock.INGEST)})"
 # In key order: two batches with the same events in another order (a retry that overtakes) would deadlock.
-_COPIED = f"SELECT {_ALL} FROM incoming_event ORDER BY user_id, occurred_at, event_key"
+_IN_ORDER = "ORDER BY user_id, occurred_at, event_key"
+_COPIED = f"SELECT {_ALL} FROM incoming_event {_IN_ORDER}"
+# One value, whatever the number of rows: a statement of its own for each number would be planned for each.
+_LISTED = f"""
+    SELECT {_ALL} FROM json_to_recordset(%(events)s) AS event ({_RECORD}) {_IN_ORDER}
+"""
 # Keys come back only where some were not new: the caller knows its own.
 _NEW = "SELECT CASE WHEN count(*) < %(rows)s THEN coalesce(array_agg(uuid_send(event_key)), '{}') END FROM stored"
 
@@ -104,34 +111,15 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
     """One message to the database, which is one transaction unless the caller has begun one."""
     if not rows and delivery is None:
         return set()
-    events, values = _listed(sorted(rows, key=lambda row: row[:3]))
+    listed = [row._asdict() | {"event_key": row.event_key.hex()} for row in rows]
     noted, said = _noted(delivery)
     with prepared() as cursor:
         with together():
             cursor.execute(_LOCK)
-            cursor.execute(f"{_store(events, noted)} {_NEW}", {**values, **said, "rows": len(rows)})
+            values = {"events": msgspec.json.encode(listed).decode(), "rows": len(rows), **said}
+            cursor.execute(f"{_store(_LISTED, noted)} {_NEW}", values)
         (keys,) = cursor.fetchone()
     return _new(rows, keys)
-
-
-def _listed(rows: Sequence[EventRow]) -> tuple[str, dict[str, Any]]:
-    """The rows as VALUES, with their parameters."""
-    if not rows:
-        return f"SELECT {_ALL} FROM usage_event WHERE false", {}
-    values = {
-        f"{name}_{number}": _as_parameter(value)
-        for number, row in enumerate(rows)
-        for name, value in zip(COLUMNS, row, strict=True)
-    }
-    lines = (", ".join(f"%({name}_{number})s" for name in COLUMNS) for number in range(len(rows)))
-    return f"VALUES {', '.join(f'({line})' for line in lines)}", values
-
-
-def _as_parameter(value: Any) -> Any:
-    """Numbers as text, see `prepared`; the columns give each parameter its type."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value) if type(value) is int else value
 
 
 def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[bytes]:
