@@ -84,11 +84,14 @@ class EventDraft(msgspec.Struct, kw_only=True, gc=False):
 
     @property
     def kind_code(self) -> Kind:
-        if self.kind is not None:
-            return _KINDS[self.kind]
-        if self.workflow_id or self.workflow:
-            return Kind.WORKFLOW
-        return Kind.ASSISTANT if self.assistant_id or self.assistant else Kind.CHAT
+        kind = self.kind or (
+            "workflow"
+            if self.workflow_id or self.workflow
+            else "assistant"
+            if self.assistant_id or self.assistant
+            else "chat"
+        )
+        return _KINDS[kind]
 
     @property
     def status_code(self) -> Status:

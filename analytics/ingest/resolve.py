@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -38,7 +38,7 @@ class _Person:
     email: str | None
     name: str = ""
     team_id: int = 0
-    learned: list[str] = field(default_factory=list)  # which of the two this batch taught
+    learned: tuple[str, ...] = ()  # which of the two this batch taught
 
 
 def resolve(drafts: Sequence[EventDraft], source: str, received_at: dt.datetime) -> list[EventRow]:
@@ -149,7 +149,7 @@ def _look_up(asked: _Asked) -> _Known:
         known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
         for table, pk, key, email, team_id in cursor.fetchall():
             if table == "person":
-                known.people.append(_Person(pk, key, email, team_id=team_id))
+                known.people.append(_Person(pk, key, email, "", team_id))
             else:
                 known.items[table][key] = pk
     return known
@@ -225,10 +225,10 @@ class _Directory:
     def _learn(self, person: _Person, external_id: str | None, email: str | None) -> None:
         if external_id and not person.external_id:
             person.external_id = external_id
-            person.learned.append("external_id")
+            person.learned += ("external_id",)
         if email and not person.email and email not in self.by_email:
             person.email = email
-            person.learned.append("email")
+            person.learned += ("email",)
 
     def save(self) -> bool:
         """Whether all are stored; False if somebody else stored one of them meanwhile."""
