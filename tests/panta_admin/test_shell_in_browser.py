@@ -115,7 +115,7 @@ def test_a_chosen_theme_is_there_before_the_first_paint(page: Page, site: str) -
         }).observe(document, { childList: true, subtree: true });"""
     )
     page.reload()
-    assert page.evaluate("window.themeAtBody") == "dark"
+    assert page.wait_for_function("window.themeAtBody").json_value() == "dark"
 
 
 def test_another_tab_takes_the_chosen_theme_over(context: BrowserContext, page: Page, site: str) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, exp
 
 from tests.analytics.workspace import event, fold
 from tests.cast import Actor
-from tests.inspection import violations
+from tests.inspection import too_wide_at, violations
 from tests.usermgmt.people import PASSWORD, administrator, deleted, invited, person, team, token_of
 from usermgmt import audit, bulk_add
 from usermgmt.models import Action, User
@@ -199,6 +199,28 @@ def test_back_after_signing_out_shows_nobody(page: Page, site: str) -> None:
         page.go_back()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
         assert "Ann Active" not in page.content()
+
+
+def test_an_import_says_that_it_is_at_work_and_is_sent_once(page: Page, site: str, complaints: list[str]) -> None:
+    boss = User.objects.get(name="Boss")
+    rows: list[Any] = [{"line": 2, "said": {"email": "new@example.com"}, "wrong": ""}]
+    kept = bulk_add.store(boss, "people.csv", rows, timezone.now(), create_teams=False)
+    page.goto(f"{site}{URL}import/{kept.pk}/")
+    page.evaluate(
+        """() => {
+            window.sent = 0;
+            addEventListener("submit", event => { window.sent += !event.defaultPrevented; event.preventDefault(); });
+        }"""
+    )
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    invite = page.get_by_role("button", name="Invite 1 person")
+    invite.click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Inviting 1 person…")).to_be_visible()
+    assert violations(page) == []
+    assert too_wide_at(page, 320) == []
+    invite.dispatch_event("click")
+    assert page.evaluate("window.sent") == 1
 
 
 def test_a_box_for_all_of_the_page(page: Page, site: str, complaints: list[str]) -> None:
