@@ -190,6 +190,7 @@ class _Batch:
             status=Status.PENDING,
             password=self._mark,
             invited_at=self._now,
+            created_at=self._now,  # without the database's own now, all rows go as a few lists
         )
 
     def _may_come(self, row: PersonRow, user: User) -> bool:

@@ -37,7 +37,14 @@ def issue_all(people: Sequence[User], actor: User | None, now: dt.datetime) -> N
     made = [_made(user, Role(user.role), actor, now) for user in people]
     Invitation.objects.bulk_create(made, batch_size=CHUNK)
     mails = [
-        Mail(kind=MailKind.INVITATION, invitation=one, language=for_mail(one.user), next_attempt_at=now) for one in made
+        Mail(
+            kind=MailKind.INVITATION,
+            invitation=one,
+            language=for_mail(one.user),
+            created_at=now,
+            next_attempt_at=now,
+        )
+        for one in made
     ]
     Mail.objects.bulk_create(mails, batch_size=CHUNK)
 
@@ -52,6 +59,7 @@ def _made(user: User, role: Role, actor: User | None, now: dt.datetime) -> Invit
         nonce=nonce,
         token_hash=_hash(_token(nonce)),
         invited_by=actor,
+        created_at=now,
         expires_at=now + LIFETIME,
     )
 
