@@ -72,3 +72,23 @@ def test_together_is_all_or_nothing() -> None:
     with pytest.raises(DataError):
         delete_and_fail()
     assert Team.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_an_error_the_connection_goes_on() -> None:
+    for _time in range(6):  # prepared from the fifth use on
+        with pytest.raises(DataError):
+            delete_and_fail()
+        with prepared() as cursor:
+            cursor.execute("SELECT %(number)s::int", {"number": "7"})
+            assert cursor.fetchone() == (7,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_new_connection_has_a_cursor_of_its_own() -> None:
+    for _connection in range(2):
+        with prepared() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
+            assert cursor.connection is connection.connection
+        connection.close()
