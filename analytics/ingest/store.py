@@ -111,7 +111,7 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
     """One message to the database, which is one transaction unless the caller has begun one."""
     if not rows and delivery is None:
         return set()
-    listed = [row._asdict() | {"event_key": row.event_key.hex()} for row in rows]
+    listed = [_as_json(row) for row in rows]
     noted, said = _noted(delivery)
     with prepared() as cursor:
         with together():
@@ -120,6 +120,12 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
             cursor.execute(f"{_store(_LISTED, noted)} {_NEW}", values)
         (keys,) = cursor.fetchone()
     return _new(rows, keys)
+
+
+def _as_json(row: EventRow) -> dict[str, Any]:
+    """Times in UTC: as text PostgreSQL takes no offset of sixteen hours or more."""
+    times = {"occurred_at": row.occurred_at.astimezone(dt.UTC), "received_at": row.received_at.astimezone(dt.UTC)}
+    return row._asdict() | times | {"event_key": row.event_key.hex()}
 
 
 def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[bytes]:

@@ -78,7 +78,7 @@ _TOKENS_ON = """
         FROM meter, generate_series(0, next - first - 1) n
         WHERE subject = 'model'
     )
-    SELECT place, sum(tokens)::bigint FROM part WHERE tokens > 0 GROUP BY place
+    SELECT place, coalesce(sum(tokens), 0)::bigint FROM part GROUP BY place
 """
 
 

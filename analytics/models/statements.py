@@ -16,11 +16,12 @@ from psycopg import Cursor
 
 @contextmanager
 def prepared() -> Iterator[Any]:
-    """A cursor whose parameters are bound by the server; the plan of a text is kept from its fifth use on.
+    """A cursor whose parameters are bound by the server; the plan of a text is kept from its first use on.
 
     It is the connection's own, to be left before it is asked for again: making one, with what Django puts around it,
     took twice as long as a look-up by key. A statement is known by the types of its parameters too, and to psycopg
-    every size of number is another type: say numbers that vary as text.
+    every size of number is another type: say numbers that vary as text. From its first use, because one that psycopg
+    has counted, and prepares in a message that fails before it, it would take for prepared ever after.
     """
     database: Any = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
@@ -30,6 +31,7 @@ def prepared() -> Iterator[Any]:
         with wrapped(Cursor(database.connection)) as cursor:
             yield cursor
     else:
+        database.validate_no_broken_transaction()
         with database.wrap_database_errors:
             yield database.bound_cursor()
 

@@ -76,7 +76,7 @@ def test_together_is_all_or_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_after_an_error_the_connection_goes_on() -> None:
-    for _time in range(6):  # prepared from the fifth use on
+    for _time in range(6):
         with pytest.raises(DataError):
             delete_and_fail()
         with prepared() as cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 
 import pytest
@@ -58,11 +59,12 @@ def test_the_request_after_that_is_answered(other: BaseDatabaseWrapper, client: 
 def test_a_message_that_nobody_asked_for_is_no_end(other: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         cursor.execute("LISTEN news")
-    with other.cursor() as cursor:
-        cursor.execute("NOTIFY news")
     pid = _pid()
     with other.cursor() as cursor:
         cursor.execute("NOTIFY news")
+    listening = select.poll()  # it comes some time after the sender's commit
+    listening.register(connection.connection.pgconn.socket, select.POLLIN)
+    assert listening.poll(5_000)
     assert connection.is_usable()
     assert _last_statement(pid, other) == "SELECT 1"
 

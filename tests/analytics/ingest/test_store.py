@@ -6,12 +6,13 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, OperationalError, connection
 
 from analytics.ingest.draft import event_key
 from analytics.ingest.store import FEW, EventRow, store_rows
 from analytics.models import Kind, PendingEvent, Status, UsageEvent
 from analytics.models.events import MAX_TOKENS
+from analytics.models.locks import Lock
 from tests.analytics.ingest.drafts import AN_HOUR_AGO
 from tests.analytics.parallel import Threads
 
@@ -61,6 +62,35 @@ def test_the_widest_values_come_back() -> None:
     )  # fmt: skip
     store_rows([wide])
     assert read_back() == wide
+
+
+@pytest.mark.parametrize("size", [1, FEW + 1])
+@pytest.mark.parametrize("hours", [-23, 16, 23])
+def test_any_offset_of_a_time_is_taken(size: int, hours: int) -> None:
+    there = dt.datetime(2026, 3, 1, 12, 0, 0, 7, tzinfo=dt.timezone(dt.timedelta(hours=hours, minutes=0)))
+    store_rows([row(str(number), occurred_at=there, received_at=there) for number in range(size)])
+    assert set(UsageEvent.objects.values_list("occurred_at", "received_at")) == {(there, there)}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("use", [0, 1, 5, 6])
+def test_a_store_that_did_not_get_the_lock_spoils_none_after_it(use: int) -> None:
+    other = connection.copy()
+    connection.close()
+    try:
+        for number in range(9):
+            if number == use:
+                with other.cursor() as alone, connection.cursor() as cursor:
+                    alone.execute("SELECT pg_advisory_lock(%s)", [int(Lock.INGEST)])
+                    cursor.execute("SET lock_timeout = 100")
+                    with pytest.raises(OperationalError):
+                        store_rows([row(str(number))])
+                    alone.execute("SELECT pg_advisory_unlock(%s)", [int(Lock.INGEST)])
+            else:
+                assert store_rows([row(str(number))])
+    finally:
+        other.close()
+        connection.close()
 
 
 def test_no_latency_is_null() -> None:
