@@ -11,9 +11,9 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 import structlog
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
@@ -21,7 +21,7 @@ from django.db.models import Q
 
 from analytics.masking import PREFIX
 from analytics.models.keys import ApiKey, Scope
-from analytics.models.statements import prepared
+from analytics.models.statements import Statement
 from usermgmt import audit
 from usermgmt.models import Action, User
 
@@ -77,8 +77,7 @@ def revoke(actor: User, key: ApiKey, now: dt.datetime) -> bool:
     return bool(ended)
 
 
-@dataclass(frozen=True, slots=True)
-class ValidKey:
+class ValidKey(msgspec.Struct, frozen=True):
     """What a request is allowed by its key. `source` is "" where the key names none."""
 
     id: int
@@ -87,7 +86,14 @@ class ValidKey:
     last_used_at: dt.datetime | None
 
 
-_FIND = "SELECT id, source, scopes, last_used_at FROM api_key WHERE secret_hash = %s AND revoked_at IS NULL"
+_FIND = Statement(
+    """
+    SELECT row_to_json(found)::text FROM (
+        SELECT id, source, scopes, last_used_at FROM api_key WHERE secret_hash = %(hash)s AND revoked_at IS NULL
+    ) found
+    """,
+    ValidKey,
+)
 
 
 def find(text: str) -> ValidKey | None:
@@ -95,15 +101,7 @@ def find(text: str) -> ValidKey | None:
 
     In SQL because it stands before every request: what the ORM adds was half the time of a small one.
     """
-    if not _FORM.fullmatch(text):
-        return None
-    with prepared() as cursor:
-        cursor.execute(_FIND, [_hash(text)])
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    pk, source, scopes, last_used_at = found
-    return ValidKey(pk, source, tuple(scopes), last_used_at)
+    return _FIND.ask({"hash": _hash(text)}) if _FORM.fullmatch(text) else None
 
 
 def note_use(key: ValidKey, now: dt.datetime) -> None:

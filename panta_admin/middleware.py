@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import resolve, reverse
+from django.urls import ResolverMatch, resolve, reverse
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.defaults import page_not_found
@@ -51,12 +52,17 @@ class KeyDoorMiddleware:
         if request.path_info.removeprefix("/") not in KEY:
             return self.get_response(request)
         request.get_host()  # raises DisallowedHost
-        request.resolver_match = match = resolve(request.path_info)
+        request.resolver_match = match = _door(request.path_info)
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         patch_cache_control(response, no_store=True)
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
+
+
+@cache  # asked for addresses of KEY alone
+def _door(path: str) -> ResolverMatch:
+    return resolve(path)
 
 
 class DefaultDenyMiddleware:

@@ -13,7 +13,7 @@ from typing import Any
 
 from panta_admin import worker_files
 
-worker_class = "gthread"
+worker_class = "panta_admin.web_worker.WebWorker"
 _made = worker_files.make()
 
 

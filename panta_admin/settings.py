@@ -128,7 +128,6 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
-            "prepare_threshold": 0,  # what is asked by `prepared`; see there
             **_options,
             "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         },

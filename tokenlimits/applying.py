@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from django.conf import settings
 
-from analytics.models.statements import prepared
+from analytics.models.statements import Statement
 from analytics.rollups import state
 from tokenlimits.models import Enforcement, Scope
 from tokenlimits.periods import Period
@@ -68,7 +68,8 @@ class Found:
 
 
 # Unique keys of person and team, membership_one_primary, token_limit_once, token_limit_person_id.
-_FIND = f"""
+_FIND = Statement(
+    f"""
     WITH fresh AS ({state.FRESHNESS}), moment AS (
         SELECT as_of, coalesce(time_zone, %(zone)s) AS time_zone,
             (%(now)s::timestamptz AT TIME ZONE coalesce(time_zone, %(zone)s))::date AS today
@@ -105,31 +106,32 @@ _FIND = f"""
         LEFT JOIN (SELECT limit_id, tokens, ends_on FROM limit_override WHERE ended_at IS NULL) override
             ON override.limit_id = one.id AND override.ends_on >= moment.today
     )
-    SELECT time_zone, today, as_of, person_id, team_id,
-        (SELECT coalesce(json_agg(applying), '[]')::text FROM applying)
+    SELECT json_build_array(
+        time_zone, today, as_of, person_id, team_id, (SELECT coalesce(json_agg(applying), '[]') FROM applying)
+    )::text
     FROM moment CROSS JOIN found
-"""
-_limits = msgspec.json.Decoder(tuple[Applying, ...])
+    """,
+    tuple[str, dt.date, dt.datetime | None, int | None, int | None, tuple[Applying, ...]],
+)
 
 
 def find(question: Question, now: dt.datetime) -> Found:
     """The limits that apply at `now`. One query."""
-    with prepared() as cursor:
-        cursor.execute(
-            _FIND,
-            {
-                "user": question.user,
-                "email": normalize_email(question.user) if "@" in question.user else None,
-                "team": question.team,
-                "model": question.model,
-                "now": now,
-                "zone": settings.REPORTING_TIME_ZONE,
-            },
-        )
-        ((time_zone, today, as_of, person_id, team_id, limits),) = cursor.fetchall()
+    found = _FIND.ask(
+        {
+            "user": question.user,
+            "email": normalize_email(question.user) if "@" in question.user else None,
+            "team": question.team,
+            "model": question.model,
+            "now": now,
+            "zone": settings.REPORTING_TIME_ZONE,
+        }
+    )
+    assert found is not None  # there is always a moment
+    time_zone, today, as_of, person_id, team_id, limits = found
     known = {"user": person_id, "team": team_id}
     return Found(
-        limits=_limits.decode(limits),
+        limits=limits,
         person_id=person_id or 0,
         unknown=tuple(name for name, pk in known.items() if getattr(question, name) and pk is None),
         time_zone=ZoneInfo(time_zone),

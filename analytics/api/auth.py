@@ -36,7 +36,7 @@ class Key(HttpBearer):
 
 def key_of(request: HttpRequest, scope: Scope) -> ValidKey:
     """The valid key that the request carries. A wrong one is not told apart from a missing or a revoked one."""
-    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     key = keys.find(text.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Problem(

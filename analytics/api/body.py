@@ -55,7 +55,7 @@ class LineCut(Problem):
 
 def read(request: HttpRequest, limits: Limits) -> bytes:
     """The unpacked body. Raises Problem: 413 too large, 415 unknown encoding, 400 broken, 503 where no more comes."""
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     with _patience(request, STALL_S, WHOLE_S):
         match encoding:
             case "" | "identity":

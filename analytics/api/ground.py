@@ -19,9 +19,15 @@ from ninja.errors import ValidationError
 from analytics.api.describe import Document
 from analytics.api.problems import Problem, invalid
 
+_UNUSED = HttpResponse()
+
 
 class Api(NinjaAPI):
     """One API for all apps, mounted at the root of the site: its routes are whole paths."""
+
+    def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
+        """For headers that an operation may add to what ninja answers; ours answer with a response of their own."""
+        return _UNUSED
 
     def patterns(self) -> list[URLPattern]:
         """The operations alone, without ninja's own pages; whatever they answer in error is a problem document."""

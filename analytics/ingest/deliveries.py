@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import msgspec
+
 REASONS_A_REQUEST = 50  # all are counted and told to the sender; a broken sender must not fill the table
 
 _NOTED = """
@@ -23,8 +25,8 @@ _NOTED = """
 _REJECTED = """
     , told AS (
         INSERT INTO rejected_event (key_id, endpoint, received_at, index, reason)
-        SELECT %(key)s, %(endpoint)s, %(at)s, index, reason FROM unnest(%(places)s::int[], %(reasons)s::text[])
-            rejected (index, reason)
+        SELECT %(key)s, %(endpoint)s, %(at)s, index, reason
+        FROM json_to_recordset(%(reasons)s) AS rejected (index int, reason text)
     )
 """
 
@@ -46,13 +48,13 @@ class Delivery:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        told = dict(islice(self.rejected.items(), REASONS_A_REQUEST))
+        first = islice(self.rejected.items(), REASONS_A_REQUEST)
+        reasons = [{"index": index, "reason": reason} for index, reason in first]
         return {
             "key": self.key_id,
             "endpoint": self.endpoint,
             "at": self.received_at,
             "good": self.good,
             "rejected": len(self.rejected),
-            "places": list(told),
-            "reasons": list(told.values()),
+            "reasons": msgspec.json.encode(reasons).decode(),
         }

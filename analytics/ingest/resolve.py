@@ -21,7 +21,7 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 from analytics.ingest.draft import EventDraft, event_key
 from analytics.ingest.store import EventRow
 from analytics.models.catalog import Assistant, CatalogItem, Workflow
-from analytics.models.statements import prepared
+from analytics.models.statements import Statement
 from usermgmt.models import Team, User, normalize_email
 
 Pair = tuple[str | None, str | None]  # as an event says it: an id and a name, or an id and an email
@@ -132,7 +132,13 @@ _PEOPLE = f"""
     WHERE person.external_id = {_any("external_ids")} OR person.email = {_any("emails")}
 """
 _ITEMS = [f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE key = {_any(t)}" for t in ("team", "assistant", "workflow")]
-_LOOK_UP = " UNION ALL ".join([_PEOPLE, *_ITEMS])
+_LOOK_UP = Statement(
+    f"""
+    SELECT coalesce(json_agg(json_build_array(what, id, key, email, team_id)), '[]')::text
+    FROM ({" UNION ALL ".join([_PEOPLE, *_ITEMS])}) known (what, id, key, email, team_id)
+    """,
+    list[tuple[str, int, str | None, str | None, int]],
+)
 
 
 def _look_up(asked: _Asked) -> _Known:
@@ -144,14 +150,13 @@ def _look_up(asked: _Asked) -> _Known:
         "assistant": _texts(asked.assistants),
         "workflow": _texts(asked.workflows),
     }
-    with prepared() as cursor:
-        cursor.execute(_LOOK_UP, {name: msgspec.json.encode(texts).decode() for name, texts in names.items()})
-        known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
-        for table, pk, key, email, team_id in cursor.fetchall():
-            if table == "person":
-                known.people.append(_Person(pk, key, email, "", team_id))
-            else:
-                known.items[table][key] = pk
+    known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
+    found = _LOOK_UP.ask({name: msgspec.json.encode(texts).decode() for name, texts in names.items()})
+    for what, pk, key, email, team_id in found or ():
+        if what == "person":
+            known.people.append(_Person(pk, key, email, "", team_id))
+        elif key is not None:
+            known.items[what][key] = pk
     return known
 
 

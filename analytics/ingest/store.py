@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, connection, transaction
@@ -19,7 +21,7 @@ from psycopg.errors import CheckViolation
 from analytics.ingest import partitions
 from analytics.ingest.deliveries import Delivery
 from analytics.models.locks import Lock, hold_shared
-from analytics.models.statements import prepared, together
+from analytics.models.statements import Statement
 
 
 class EventRow(NamedTuple):
@@ -75,7 +77,7 @@ _LISTED = f"""
     SELECT {_ALL} FROM json_to_recordset(%(events)s) AS event ({_RECORD}) {_IN_ORDER}
 """
 # Keys come back only where some were not new: the caller knows its own.
-_NEW = "SELECT CASE WHEN count(*) < %(rows)s THEN coalesce(array_agg(uuid_send(event_key)), '{}') END FROM stored"
+_NEW = "SELECT CASE WHEN count(*) < %(rows)s THEN coalesce(json_agg(event_key), '[]')::text END FROM stored"
 
 
 def _store(events: str, noted: str = "") -> str:
@@ -111,15 +113,14 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
     """One message to the database, which is one transaction unless the caller has begun one."""
     if not rows and delivery is None:
         return set()
-    listed = [_as_json(row) for row in rows]
     noted, said = _noted(delivery)
-    with prepared() as cursor:
-        with together():
-            cursor.execute(_LOCK)
-            values = {"events": msgspec.json.encode(listed).decode(), "rows": len(rows), **said}
-            cursor.execute(f"{_store(_LISTED, noted)} {_NEW}", values)
-        (keys,) = cursor.fetchone()
-    return _new(rows, keys)
+    listed = msgspec.json.encode([_as_json(row) for row in rows]).decode()
+    return _new(rows, _few(noted).ask({"events": listed, "rows": len(rows), **said}))
+
+
+@cache
+def _few(noted: str) -> Statement[list[UUID]]:
+    return Statement(f"{_store(_LISTED, noted)} {_NEW}", list[UUID], before=_LOCK)
 
 
 def _as_json(row: EventRow) -> dict[str, Any]:
@@ -138,15 +139,15 @@ def _insert_many(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byt
                 copy.write_row(row)
         cursor.execute(f"{_store(_COPIED, noted)} {_NEW}", {**said, "rows": len(rows)})
         (keys,) = cursor.fetchone()
-    return _new(rows, keys)
+    return _new(rows, None if keys is None else msgspec.json.decode(keys, type=list[UUID]))
 
 
 def _noted(delivery: Delivery | None) -> tuple[str, dict[str, Any]]:
     return (delivery.sql, delivery.parameters) if delivery else ("", {})
 
 
-def _new(rows: Sequence[EventRow], keys: Sequence[bytes] | None) -> set[bytes]:
-    return {row.event_key for row in rows} if keys is None else set(keys)
+def _new(rows: Sequence[EventRow], keys: Sequence[UUID] | None) -> set[bytes]:
+    return {row.event_key for row in rows} if keys is None else {key.bytes for key in keys}
 
 
 def store_block(block: bytes) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from django.db import connection
 
 from analytics.metrics.figures import ModelFigures, PersonFigures
-from analytics.models.statements import prepared
+from analytics.models.statements import Statement
 from analytics.periods import DayRange
 
 _MEASURES = ("requests", "failed_requests", "input_tokens", "output_tokens", "calls_without_usage")
@@ -57,7 +57,8 @@ _SOURCES = {
 
 
 # A person's days lie together in the primary key, a team's and a model's between those of all others: day by day.
-_TOKENS_ON = """
+_TOKENS_ON = Statement(
+    """
     WITH meter AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(meters)s) AS meter(place int, subject text, key text, first date, next date)
     ), part AS (
@@ -78,8 +79,11 @@ _TOKENS_ON = """
         FROM meter, generate_series(0, next - first - 1) n
         WHERE subject = 'model'
     )
-    SELECT place, coalesce(sum(tokens), 0)::bigint FROM part GROUP BY place
-"""
+    SELECT json_agg(json_build_array(place, tokens))::text
+    FROM (SELECT place, coalesce(sum(tokens), 0)::bigint AS tokens FROM part GROUP BY place) used
+    """,
+    list[tuple[int, int]],
+)
 
 
 def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
@@ -94,9 +98,7 @@ def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
         {"place": place, "subject": m.subject, "key": str(m.key), "first": m.days.start, "next": m.days.end}
         for place, m in enumerate(meters)
     ]
-    with prepared() as cursor:
-        cursor.execute(_TOKENS_ON, {"meters": msgspec.json.encode(asked).decode()})
-        found: dict[int, int] = dict(cursor.fetchall())
+    found = dict(_TOKENS_ON.ask({"meters": msgspec.json.encode(asked).decode()}) or ())
     return tuple(found.get(place, 0) for place in range(len(meters)))
 
 

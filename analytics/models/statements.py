@@ -1,47 +1,77 @@
-"""Statements on the way of every request of a machine: PostgreSQL plans each once a connection, and never again.
+"""Statements on the way of every request of a machine: texts in, one JSON value out.
 
-Planning was half of what PostgreSQL did for a delivery of one event. Django's own cursors write parameters into the
-text of a statement, so none is ever the same twice.
+PostgreSQL plans each once a connection, and never again: planning was half of what it did for a delivery of one event.
+Django's own cursors write parameters into the text of a statement, so none is ever the same twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import re
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
+import msgspec
+from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from psycopg import Cursor
 
+T = TypeVar("T")
 
-@contextmanager
-def prepared() -> Iterator[Any]:
-    """A cursor whose parameters are bound by the server; the plan of a text is kept from its first use on.
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
-    It is the connection's own, to be left before it is asked for again: making one, with what Django puts around it,
-    took twice as long as a look-up by key. A statement is known by the types of its parameters too, and to psycopg
-    every size of number is another type: say numbers that vary as text. From its first use, because one that psycopg
-    has counted, and prepares in a message that fails before it, it would take for prepared ever after.
+
+class Statement(Generic[T]):
+    """One question to the database, with %(name)s where it has a value.
+
+    Every value travels as text, so the SQL says its type where PostgreSQL would not see it. The answer is the one
+    column of the one row, JSON as text, decoded as `answer`. `before` is a statement without values that is sent along
+    and done first, in the same transaction.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    database.close_if_health_check_failed()
-    database.ensure_connection()
-    if database.queries_logged or database.execute_wrappers:  # somebody looks on, and Django's own cursors let them
+
+    def __init__(self, sql: str, answer: type[T], before: str = "") -> None:
+        self._sql = sql
+        self._before = before
+        self._names = list(dict.fromkeys(_PARAMETER.findall(sql)))
+        self._numbered = _PARAMETER.sub(lambda name: f"${self._names.index(name[1]) + 1}", sql)
+        self._decoder = msgspec.json.Decoder(answer)
+
+    def ask(self, values: Mapping[str, object]) -> T | None:
+        """None for NULL, or where there is no row. Without a transaction around it, it is one of its own.
+
+        Raises django.db.Error; DataError, too, for a text with a NUL.
+        """
+        database: Any = connections[DEFAULT_DB_ALIAS]
+        database.close_if_health_check_failed()
+        database.ensure_connection()
+        told = [_as_text(values[name]) for name in self._names]
+        if database.queries_logged or database.execute_wrappers:
+            answer = self._ask_watched(database, told)
+        else:
+            database.validate_no_broken_transaction()
+            with database.wrap_database_errors:
+                answer = database.line().ask(self._numbered, told, self._before)
+        return None if answer is None else self._decoder.decode(answer)
+
+    def _ask_watched(self, database: Any, told: list[bytes | None]) -> str | None:
+        """Somebody looks on at each query, and Django's own cursors let them."""
+        texts = {name: None if text is None else text.decode() for name, text in zip(self._names, told, strict=True)}
         wrapped = database.make_debug_cursor if database.queries_logged else database.make_cursor
-        with wrapped(Cursor(database.connection)) as cursor:
-            yield cursor
-    else:
-        database.validate_no_broken_transaction()
-        with database.wrap_database_errors:
-            yield database.bound_cursor()
+        with (
+            transaction.atomic(savepoint=False) if self._before else nullcontext(),
+            wrapped(Cursor(database.connection)) as cursor,
+        ):
+            if self._before:
+                cursor.execute(self._before)
+            cursor.execute(self._sql, texts)
+            row = cursor.fetchone()
+        return row[0] if row else None
 
 
-@contextmanager
-def together() -> Iterator[None]:
-    """What is executed in the block goes as one message, and is one transaction unless the caller has begun one.
-
-    Only the last result can be read, after the block; there errors are raised, too.
-    """
-    database = connections[DEFAULT_DB_ALIAS]
-    with database.wrap_database_errors, database.connection.pipeline():
-        yield
+def _as_text(value: object) -> bytes | None:
+    """As PostgreSQL reads it. To libpq, a text would end at its first NUL."""
+    if value is None:
+        return None
+    text = str(value).encode()
+    if b"\0" in text:
+        raise DataError("a value holds a NUL, which PostgreSQL does not take")
+    return text

@@ -9,21 +9,21 @@ statement tells, as an error.
 from __future__ import annotations
 
 import select
-from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import Cursor
 from psycopg.pq import ConnStatus, TransactionStatus
+
+from panta_admin.postgresql.line import Line
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    _bound: Cursor[Any] | None = None
+    _line: Line | None = None
 
-    def bound_cursor(self) -> Cursor[Any]:
-        """The open connection's cursor whose parameters the server binds; see `analytics.models.statements`."""
-        if self._bound is None or self._bound.connection is not self.connection:
-            self._bound = Cursor(self.connection)
-        return self._bound
+    def line(self) -> Line:
+        """To the open connection, for `analytics.models.statements`."""
+        if self._line is None or self._line.connection is not self.connection:
+            self._line = Line(self.connection)
+        return self._line
 
     def is_usable(self) -> bool:
         """After an error, and where the server said anything unasked, as Django does: by a question."""
