@@ -64,9 +64,9 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
-def until_somebody_waits_for(table: str) -> None:
+def until_somebody_waits_for(table: str, number: int = 1) -> None:
     waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
-    until(lambda: bool(_rows(waiting, table)), f"somebody waits for {table}")
+    until(lambda: len(_rows(waiting, table)) >= number, f"{number} wait for {table}")
 
 
 def until_somebody_waits_for_advisory_lock() -> None:

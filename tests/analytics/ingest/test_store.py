@@ -6,15 +6,16 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
+from analytics.ingest import partitions
 from analytics.ingest.draft import event_key
 from analytics.ingest.store import FEW, EventRow, store_rows
 from analytics.models import Kind, PendingEvent, Status, UsageEvent
 from analytics.models.events import MAX_TOKENS
 from analytics.models.locks import Lock
 from tests.analytics.ingest.drafts import AN_HOUR_AGO
-from tests.analytics.parallel import Threads
+from tests.analytics.parallel import Threads, locked, until_somebody_waits_for
 
 pytestmark = pytest.mark.django_db
 
@@ -44,23 +45,25 @@ def counts() -> tuple[int, int]:
     return UsageEvent.objects.count(), PendingEvent.objects.count()
 
 
-def test_every_column_comes_back_as_it_went_in() -> None:
+@pytest.mark.parametrize("size", [1, FEW + 1])
+def test_every_column_comes_back_as_it_went_in(size: int) -> None:
     stored = row()
-    assert store_rows([stored]) == keys(stored)
+    assert store_rows([stored] * size) == keys(stored)
     assert read_back() == stored
     shared = ("user_id", "occurred_at", "team_id", "kind", "assistant_id", "workflow_id", "requests", "status",
               "input_tokens", "output_tokens", "usage_known")  # fmt: skip
     assert PendingEvent.objects.values(*shared).get() == {name: getattr(stored, name) for name in shared}
 
 
-def test_the_widest_values_come_back() -> None:
+@pytest.mark.parametrize("size", [1, FEW + 1])
+def test_the_widest_values_come_back(size: int) -> None:
     wide = row(
         user_id=2**62, team_id=2**62, source="s" * 40, model="𝒳" * 200,
         input_tokens=MAX_TOKENS, cached_tokens=MAX_TOKENS, output_tokens=MAX_TOKENS, reasoning_tokens=MAX_TOKENS,
         latency_ms=10**12,
         occurred_at=dt.datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=dt.timezone(dt.timedelta(hours=-14))),
     )  # fmt: skip
-    store_rows([wide])
+    store_rows([wide] * size)
     assert read_back() == wide
 
 
@@ -93,8 +96,9 @@ def test_a_store_that_did_not_get_the_lock_spoils_none_after_it(use: int) -> Non
         connection.close()
 
 
-def test_no_latency_is_null() -> None:
-    store_rows([row(latency_ms=None)])
+@pytest.mark.parametrize("size", [1, FEW + 1])
+def test_no_latency_is_null(size: int) -> None:
+    store_rows([row(latency_ms=None)] * size)
     assert UsageEvent.objects.get().latency_ms is None
 
 
@@ -133,8 +137,9 @@ def test_a_key_that_stands_twice_in_a_batch_is_stored_once() -> None:
     ],
 )
 def test_the_database_refuses_what_the_door_refuses(given: dict[str, Any]) -> None:
-    with pytest.raises(IntegrityError):
-        store_rows([row("good"), row("bad", **given)])
+    for size in (1, FEW + 1):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            store_rows([row("good"), *[row("bad", **given)] * size])
 
 
 @pytest.mark.parametrize("size", [1, FEW + 1])
@@ -171,12 +176,18 @@ def test_it_is_on_disk_when_the_answer_comes() -> None:
         assert cursor.fetchone() == ("on",)
 
 
-def test_writers_of_the_same_events_share_them_out(transactional_db: None) -> None:
-    """Each event is new to exactly one of the writers, whatever the order in which they come."""
-    batch = [row(str(n), user_id=n % 7, occurred_at=AN_HOUR_AGO - dt.timedelta(days=n)) for n in range(300)]
-    with Threads(4) as pool:
-        done = [pool.run(store_rows, batch[start:] + batch[:start]) for start in (0, 80, 150, 220)]
-        new = [future.result() for future in done]
-    assert sum(map(len, new)) == len(batch)
-    assert set().union(*new) == keys(*batch)
-    assert counts() == (300, 300)
+@pytest.mark.parametrize("size", [FEW, FEW + 100])
+def test_writers_of_the_same_events_share_them_out(transactional_db: None, size: int) -> None:
+    """Each event is new to exactly one of the writers, whatever the order in which they come; and none deadlocks."""
+    for turn in range(6):
+        batch = [row(f"{turn}.{n}", user_id=n % 7, occurred_at=AN_HOUR_AGO - dt.timedelta(days=n)) for n in range(size)]
+        partitions.ensure(partitions.months_of(one.occurred_at for one in batch))
+        with Threads(4) as pool:
+            with locked("usage_event"):  # so that all begin at once
+                parts = [size * part // 4 for part in range(4)]
+                done = [pool.run(store_rows, batch[start:] + batch[:start]) for start in parts]
+                until_somebody_waits_for("usage_event", 4)
+            new = [future.result() for future in done]
+        assert sum(map(len, new)) == size
+        assert set().union(*new) == keys(*batch)
+    assert counts() == (6 * size, 6 * size)
