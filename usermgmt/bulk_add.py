@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from usermgmt import actions, audit, bulk_file, csv_cells, invitations
+from usermgmt import actions, audit, bulk_file, csv_cells, invitations, plans
 from usermgmt.bulk_file import FIELDS, StoredRow
 from usermgmt.bulk_teams import NamedTeams
 from usermgmt.imports.rows import PersonRow
@@ -151,6 +151,7 @@ def confirm(actor: User, upload_id: int, now: dt.datetime) -> PeopleUpload:
     upload.save()
     counts = {"created": batch.created, "updated": batch.updated, "left_out": len(upload.left_out)}
     audit.record(actor, Action.IMPORTED, after=counts)
+    plans.forget()
     return upload
 
 

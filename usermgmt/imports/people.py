@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from usermgmt import administrators, audit, invitations
+from usermgmt import administrators, audit, invitations, plans
 from usermgmt.imports.rows import PersonRow, RejectedRow
 from usermgmt.imports.teams import Teams
 from usermgmt.models import Action, Role, Status, User
@@ -51,6 +51,7 @@ def import_people(
         try:
             with transaction.atomic():
                 outcome = _Import(rows, now, progress).run()
+                plans.forget()
                 transaction.set_rollback(dry_run)
         except IntegrityError:  # an event brought one of them at the same moment
             if attempt == ATTEMPTS:
