@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from psycopg import Connection, OperationalError
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-_FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
 class Line:
@@ -36,11 +36,15 @@ class Line:
         """
         if not self.connection.autocommit and self._pgconn.transaction_status == TransactionStatus.IDLE:
             self.connection.execute("SELECT")  # begins the transaction, as psycopg does with the first statement
-        name = self._prepared(sql)
-        if before:
-            result = self._together(self._prepared(before), name, values)
-        else:
-            result = _checked(self._pgconn.exec_prepared(name, values))
+        try:
+            name = self._prepared(sql)
+            if before:
+                result = self._together(self._prepared(before), name, values)
+            else:
+                result = _checked(self._pgconn.exec_prepared(name, values))
+        except InvalidSqlStatementName as error:  # not the session that we knew; the next one is
+            self.connection.close()
+            raise OperationalError(str(error)) from error
         return result.get_value(0, 0) if result.ntuples else None
 
     def _prepared(self, sql: str) -> bytes:
@@ -63,8 +67,11 @@ class Line:
         except BaseException:
             self.connection.close()  # what it has not answered yet would be the answer to the next statement
             raise
-        _first, second = (_checked(result) for result in results)
-        return second
+        checked = [_checked(result) for result in results]
+        if len(checked) != 2:
+            self.connection.close()
+            raise OperationalError(f"{len(checked)} results came of two statements")
+        return checked[1]
 
     def _results(self) -> Iterator[PGresult]:
         """All that the server says up to the end of the message. Other threads go on meanwhile."""
@@ -74,7 +81,10 @@ class Line:
             while self._pgconn.is_busy():
                 self._wait(select.POLLIN)
             result = self._pgconn.get_result()
-            if result is not None:  # None ends what one statement said
+            if result is None:  # ends what one statement said
+                if self._pgconn.status != ConnStatus.OK:
+                    raise OperationalError("the connection was lost")
+            else:
                 if result.status == ExecStatus.PIPELINE_SYNC:
                     return
                 yield result
@@ -87,7 +97,7 @@ class Line:
 
 
 def _checked(result: PGresult) -> PGresult:
-    if result.status not in _FAILED:
+    if result.status in _DONE:
         return result
     error = error_from_result(result)
     if error.sqlstate is None:  # not the server says so, but libpq, of a connection that is lost

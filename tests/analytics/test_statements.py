@@ -169,6 +169,18 @@ class TestWithoutATransactionAround:
             assert SUM.ask({"left": 1, "right": 1}) == 2
             connection.close()
 
+    def test_a_session_that_has_forgotten_is_given_up(self) -> None:
+        assert SUM.ask({"left": 1, "right": 1}) == 2
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+        try:
+            with pytest.raises(OperationalError):
+                SUM.ask({"left": 1, "right": 1})
+            connection.close_if_unusable_or_obsolete()
+            assert SUM.ask({"left": 1, "right": 1}) == 2
+        finally:
+            connection.close()
+
     @pytest.mark.parametrize("before", ["", "SELECT 1"])
     def test_a_connection_that_is_ended_is_an_error_and_the_next_is_made_anew(self, before: str) -> None:
         asked = statement("SELECT '1'", before=before)

@@ -87,7 +87,7 @@ class Scene:
     def reckoned(self, note: str = "", *, alone: bool = False) -> Outcome:
         """What came of it, once all is folded. Nobody may have been told anything but a verdict or "come again"."""
         self.stage.settle(alone=alone)
-        assert not self.ledger.complaints, self.ledger.complaints[:3]
+        assert not self.ledger.complaints, f"{self.ledger.complaints[:3]}\n{self.stage.log('web')}"
         assert self.ledger.acknowledged, self.ledger.statuses()
         odd = [answer for answer in self.reader.answers if not _is_page_or_later(answer)]
         assert not odd, odd[:3]

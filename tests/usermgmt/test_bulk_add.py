@@ -381,33 +381,6 @@ def test_administrators_in_the_file_ask_for_the_password(administrator: Actor) -
 # --- Size ---------------------------------------------------------------------------------------------------------
 
 
-def scans_of_everybody() -> int:
-    """How often this transaction has read the table of people from one end to the other."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'person'")
-        return int(cursor.fetchone()[0])
-
-
-def check_foreign_keys() -> None:
-    """As the end of the transaction does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-
-
-def test_what_a_connection_remembers_of_a_small_workspace_does_not_slow_the_end(administrator: Actor) -> None:
-    administrator.post(accepted(administrator, "email,teams\nfirst@example.com,Sales\n", create_teams="on"))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE person")  # as autovacuum does: it is known to be small
-    check_foreign_keys()
-    rows = "".join(f"p{n}@example.com,Sales\n" for n in range(500))
-    administrator.post(accepted(administrator, "email,teams\n" + rows))
-    before = scans_of_everybody()
-    check_foreign_keys()
-    assert scans_of_everybody() - before < 5
-    assert Invitation.objects.count() == 501
-
-
 def test_ten_thousand_rows_are_confirmed_within_the_web_timeout(administrator: Actor) -> None:
     rows = "".join(f"p{n}@example.com,Person {n},Team {n % 50};Team {(n + 1) % 50}\n" for n in range(10_000))
     place = accepted(administrator, "email,name,teams\n" + rows, create_teams="on")
