@@ -115,7 +115,8 @@ _SESSION = {
     "statement_timeout": STATEMENT_TIMEOUT_MS,
     "synchronous_commit": "on",  # accepted means on disk, whatever the server or a role prefers
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",  # of what is prepared, which analytics.models.statements alone does
+    # For what analytics.models.statements prepares. Foreign keys are checked by kept plans, too: see usermgmt.plans.
+    "plan_cache_mode": "force_generic_plan",
 }
 _database = env.db_url_config(DATABASE_URL)
 _options = _database.pop("OPTIONS", {})

@@ -134,7 +134,7 @@ _PEOPLE = f"""
 _ITEMS = [f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE key = {_any(t)}" for t in ("team", "assistant", "workflow")]
 _LOOK_UP = Statement(
     f"""
-    SELECT coalesce(json_agg(json_build_array(what, id, key, email, team_id)), '[]')::text
+    SELECT json_agg(json_build_array(what, id, key, email, team_id))::text
     FROM ({" UNION ALL ".join([_PEOPLE, *_ITEMS])}) known (what, id, key, email, team_id)
     """,
     list[tuple[str, int, str | None, str | None, int]],
@@ -151,7 +151,7 @@ def _look_up(asked: _Asked) -> _Known:
         "workflow": _texts(asked.workflows),
     }
     known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
-    found = _LOOK_UP.ask({name: msgspec.json.encode(texts).decode() for name, texts in names.items()})
+    found = _LOOK_UP.ask({name: msgspec.json.encode(texts) for name, texts in names.items()})
     for what, pk, key, email, team_id in found or ():
         if what == "person":
             known.people.append(_Person(pk, key, email, "", team_id))

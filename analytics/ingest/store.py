@@ -114,7 +114,7 @@ def _insert_few(rows: Sequence[EventRow], delivery: Delivery | None) -> set[byte
     if not rows and delivery is None:
         return set()
     noted, said = _noted(delivery)
-    listed = msgspec.json.encode([_as_json(row) for row in rows]).decode()
+    listed = msgspec.json.encode([_as_json(row) for row in rows])
     return _new(rows, _few(noted).ask({"events": listed, "rows": len(rows), **said}))
 
 

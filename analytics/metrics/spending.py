@@ -98,7 +98,7 @@ def tokens_on(meters: Sequence[Meter]) -> tuple[int, ...]:
         {"place": place, "subject": m.subject, "key": str(m.key), "first": m.days.start, "next": m.days.end}
         for place, m in enumerate(meters)
     ]
-    found = dict(_TOKENS_ON.ask({"meters": msgspec.json.encode(asked).decode()}) or ())
+    found = dict(_TOKENS_ON.ask({"meters": msgspec.json.encode(asked)}) or ())
     return tuple(found.get(place, 0) for place in range(len(meters)))
 
 

@@ -23,9 +23,9 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 class Statement(Generic[T]):
     """One question to the database, with %(name)s where it has a value.
 
-    Every value travels as text, so the SQL says its type where PostgreSQL would not see it. The answer is the one
-    column of the one row, JSON as text, decoded as `answer`. `before` is a statement without values that is sent along
-    and done first, in the same transaction.
+    Every value travels as text (bytes, as of encoded JSON, as they are), so the SQL says its type where PostgreSQL
+    would not see it. The answer is the one column of the one row, JSON as text, decoded as `answer`. `before` is a
+    statement without values that is sent along and done first, in the same transaction.
     """
 
     def __init__(self, sql: str, answer: type[T], before: str = "") -> None:
@@ -71,7 +71,7 @@ def _as_text(value: object) -> bytes | None:
     """As PostgreSQL reads it. To libpq, a text would end at its first NUL."""
     if value is None:
         return None
-    text = str(value).encode()
+    text = value if isinstance(value, bytes) else str(value).encode()
     if b"\0" in text:
         raise DataError("a value holds a NUL, which PostgreSQL does not take")
     return text

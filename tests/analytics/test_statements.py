@@ -67,6 +67,7 @@ def test_somebody_who_looks_on_sees_each_before_it_runs(db: None) -> None:
 @pytest.mark.parametrize("value", ["", "$1 %s '\\", "𝒳" * 9, "x" * WIDE, None])
 def test_a_value_comes_as_it_went_in(db: None, value: str | None) -> None:
     assert ECHO.ask({"value": value}) == value
+    assert value is None or ECHO.ask({"value": value.encode()}) == value
     assert statement("SELECT to_json(%(value)s::text)::text", before="SELECT 1").ask({"value": value}) == value
 
 
