@@ -54,8 +54,11 @@ _seen: set[dt.date] = set()
 
 
 # The catalogue as a table: to_regclass() answers from a cache that waiting for an advisory lock does not refresh.
-_EXISTING = """
-    SELECT relname FROM pg_class
+# Whoever sees one there waits until its maker is done: PostgreSQL shows it a moment before it tells other sessions to
+# insert into it, and under load that moment is long enough for two attempts.
+_EXISTING = f"""
+    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock({int(Lock.PARTITIONS)}))
+    SELECT relname FROM pg_class CROSS JOIN held
     WHERE relname = ANY(%s) AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'usage_event'::regclass)
 """
 

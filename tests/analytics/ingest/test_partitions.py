@@ -9,11 +9,12 @@ import pytest
 from django.db import connection
 
 from analytics.ingest.intake import Stored, ingest
-from analytics.ingest.partitions import ensure, months_ahead, months_of
+from analytics.ingest.partitions import ensure, forget, months_ahead, months_of
 from analytics.ingest.store import FEW
 from analytics.models import UsageEvent
+from analytics.models.locks import Lock
 from tests.analytics.ingest.drafts import good
-from tests.analytics.parallel import Threads
+from tests.analytics.parallel import Threads, until_somebody_waits_for_advisory_lock
 from tests.cast import NOW
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +87,24 @@ def test_several_ingests_of_a_new_month_make_it_once() -> None:
         done = [pool.run(ensure, [month]) for _ in range(4)]
         assert sum(future.result() for future in done) == 1
     assert "usage_event_2002_07" in made()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_somebody_is_just_making_is_waited_for() -> None:
+    """In PostgreSQL a commit shows in the catalogue before other sessions learn of it; the maker holds the lock."""
+    month = dt.date(2002, 8, 1)
+    ensure([month])
+    forget()
+    other = connection.copy()
+    try:
+        with Threads(1) as pool, other.cursor() as maker:
+            maker.execute("SELECT pg_advisory_lock(%s)", [int(Lock.PARTITIONS)])
+            done = pool.run(ensure, [month])
+            until_somebody_waits_for_advisory_lock()
+            maker.execute("SELECT pg_advisory_unlock(%s)", [int(Lock.PARTITIONS)])
+            assert done.result() == 0
+    finally:
+        other.close()
 
 
 def test_a_partition_checks_what_its_table_checks() -> None:
