@@ -64,13 +64,13 @@ class Scene:
         self.load.__exit__()
         self.reader.__exit__()
 
-    def wait(self, seconds: float | None = None, *, answers: int = ENOUGH) -> tuple[float, float]:
+    def wait(self, seconds: float | None = None, *, answers: int = ENOUGH, pages: int = ENOUGH) -> tuple[float, float]:
         """Lets time pass, and so many deliveries and pages be answered; the span of the monotonic clock that it was."""
         began = time.monotonic()
         time.sleep(self.dose.seconds if seconds is None else seconds)
-        lists = (self.ledger.answers, self.reader.answers)
         wanted = [
-            (each, len(between(each, 0, began)) + number) for each, number in zip(lists, (answers, ENOUGH), strict=True)
+            (each, len(between(each, 0, began)) + number)
+            for each, number in ((self.ledger.answers, answers), (self.reader.answers, pages))
         ]
         until(lambda: all(len(each) >= number for each, number in wanted), "something is answered")
         return began, time.monotonic()

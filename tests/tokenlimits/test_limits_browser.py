@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from tokenlimits.models import TokenLimit
 
 URL = "/admin/limits/"
 QUIET = 'document.addEventListener("securitypolicyviolation", (e) => { window.violations = [...(window.violations ?? []), e.violatedDirective]; });'  # fmt: skip # noqa: E501
+
+# What htmx writes when a later request takes the place of one that is not answered yet; a request that fails says more.
+REPLACED = re.compile(r"htmx:(sendAbort|afterRequest), ")
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def opened(signed_in: BrowserContext, live_server: Any) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.set_default_timeout(20_000)
     yield page
-    assert complaints == []
+    assert [complaint for complaint in complaints if not REPLACED.match(complaint)] == []
     assert page.evaluate("window.violations ?? []") == []
 
 
