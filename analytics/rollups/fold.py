@@ -24,9 +24,13 @@ EVENT = (
     "user_id, occurred_at, team_id, kind, assistant_id, workflow_id, requests, status, "
     "input_tokens, output_tokens, usage_known, model"
 )
+# Up to a number, not a list of numbers: last vacuumed when it was empty, as an outbox mostly is, it counts as one of
+# no rows, and the list would be compared with each of them.
 _TAKE = f"""
     WITH taken AS (
-        DELETE FROM pending_event WHERE id IN (SELECT id FROM pending_event ORDER BY id LIMIT %s) RETURNING {EVENT}
+        DELETE FROM pending_event
+        WHERE id <= (SELECT max(id) FROM (SELECT id FROM pending_event ORDER BY id LIMIT %s) batch)
+        RETURNING {EVENT}
     )
     INSERT INTO fold_event SELECT {EVENT}, (occurred_at AT TIME ZONE %s)::date FROM taken
 """
