@@ -18,10 +18,11 @@ BATCH = 50_000
 REJECTED_FOR = dt.timedelta(days=7)
 REJECTED_A_KEY = 1_000  # a sender that is broken for days must not fill the disk
 
-# One statement: a crash undoes all of it, a repeat finds nothing.
+# One statement: a crash undoes all of it, a repeat finds nothing. Up to a number, as `fold._TAKE` and for its reason.
 _FOLD = """
     WITH taken AS (
-        DELETE FROM delivery WHERE id IN (SELECT id FROM delivery ORDER BY id LIMIT %s) RETURNING *
+        DELETE FROM delivery
+        WHERE id <= (SELECT max(id) FROM (SELECT id FROM delivery ORDER BY id LIMIT %s) batch) RETURNING *
     ), added AS (
         INSERT INTO daily_key AS standing
             (key_id, day, endpoint, deliveries, accepted, duplicate, rejected, last_at)

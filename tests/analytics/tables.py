@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, transaction
 
 from analytics.ingest.draft import event_key
 from analytics.ingest.store import EventRow, store_rows
@@ -73,6 +74,28 @@ def _row(event: Event) -> EventRow:
 
 def pending() -> int:
     return len(execute("SELECT id FROM pending_event"))
+
+
+def vacuum_emptied(outbox: str) -> None:
+    """Lets PostgreSQL take `outbox`, whose rows have been taken out, for a table of no rows, whatever comes next."""
+    execute(f"VACUUM (ANALYZE, TRUNCATE OFF) {outbox}")
+    ((pages, rows),) = execute(f"SELECT relpages, reltuples FROM pg_class WHERE relname = '{outbox}'")
+    assert (pages > 0, rows) == (True, 0)
+
+
+@contextmanager
+def reads_at_most(rows: int, table: str) -> Iterator[None]:
+    """One transaction that may look at so many rows of `table` and its indexes, counted as often as looked at."""
+    statement = f"""
+        SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM (
+            SELECT '{table}'::regclass UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid = '{table}'::regclass
+        ) relation (oid)
+    """
+    with transaction.atomic():
+        ((before,),) = execute(statement)
+        yield
+        ((after,),) = execute(statement)
+    assert after - before <= rows
 
 
 def read() -> dict[str, Table]:

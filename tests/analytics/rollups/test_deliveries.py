@@ -56,6 +56,12 @@ def note(*sent: Sent) -> None:
         )
 
 
+def note_many(number: int) -> None:
+    Delivery.objects.bulk_create(
+        Delivery(key_id=1, endpoint="api", received_at=NOON, accepted=1, duplicate=0, rejected=0) for _ in range(number)
+    )
+
+
 def counted() -> dict[tuple[object, ...], tuple[object, ...]]:
     """`daily_key` whole: key, day and door → deliveries, accepted, duplicate, rejected, the last one's time."""
     rows = tables.execute(
@@ -96,6 +102,17 @@ def _empty() -> None:
 
 
 # --- What is counted ----------------------------------------------------------------------------------------------
+
+
+def test_an_outbox_vacuumed_while_it_was_empty_is_read_once_all_the_same() -> None:
+    """See `test_fold`."""
+    number = 2_000
+    note_many(number)
+    assert deliveries.fold() == number
+    tables.vacuum_emptied("delivery")
+    note_many(number)
+    with tables.reads_at_most(3 * number, "delivery"):
+        assert deliveries.fold() == number
 
 
 def test_the_table_holds_what_a_hand_counts() -> None:
