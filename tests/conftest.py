@@ -46,8 +46,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # the xdist controller: a settings module in its environment would be read by workers too early
     os.environ["DJANGO_SETTINGS_MODULE"] = "panta_admin.settings"
     from django.conf import settings
+    from django.contrib.auth.hashers import Argon2PasswordHasher
 
     assert settings.DATABASES
+    # The hash of the product, at the least it can cost: as dear as it should be, it was a third of the suite's time.
+    Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
