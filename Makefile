@@ -28,7 +28,9 @@ messages: install ## Bring new texts of the source into locale/ (needs GNU gette
 run: install ## The whole product with a demo workspace (PORT=8000)
 	@PORT=$(PORT) $(BIN)/python manage.py up
 
-test: install lint types contracts migrations pytest ## Everything that must hold before a push
+test: install ## Everything that must hold before a push
+	@$(MAKE) --no-print-directory -j2 types lint contracts migrations
+	@$(MAKE) --no-print-directory pytest
 
 lint: install
 	$(BIN)/ruff check .

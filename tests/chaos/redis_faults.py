@@ -63,7 +63,7 @@ def redis_in_trouble(stage: Stage, dose: Dose, *troubles: str) -> Outcome:
     with Scene(stage, dose, f"redis {', '.join(troubles)}") as scene:
         said = [_in_trouble(scene, trouble) for trouble in troubles]
     assert {answer.status for answer in scene.reader.answers} == {200}
-    assert set(scene.ledger.statuses()) <= {200, 503}
+    assert set(scene.ledger.statuses()) <= {200, 503}, (scene.ledger.statuses(), stage.log("web"))
     _folded_again(stage)
     return scene.reckoned("; ".join(said), alone=True)
 

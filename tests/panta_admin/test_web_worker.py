@@ -56,8 +56,9 @@ def test_a_worker_that_is_asked_without_a_pause_ends_when_it_is_told() -> None:
     with webserver.serving("--graceful-timeout=20") as server:
         line = HTTPConnection("127.0.0.1", server.port, timeout=webserver.PATIENCE_S)
         with closing(line):
-            server.process.terminate()
-            for _request in range(10_000):  # what is announced as the last answer closes the line
+            for number in range(10_000):  # what is announced as the last answer closes the line
+                if number == 1:
+                    server.process.terminate()
                 line.request("GET", PATH, headers={"Host": webserver.HOST})
                 response = line.getresponse()
                 assert response.status == 200
