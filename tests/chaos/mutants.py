@@ -99,7 +99,14 @@ def _fold_without_lock() -> None:
     """Every folder takes what no other one holds."""
     fold = _opened("analytics.rollups.fold")
     fold._lock = lambda _wait_s: True
-    fold._TAKE = fold._TAKE.replace("LIMIT %s)", "LIMIT %s FOR UPDATE SKIP LOCKED)")
+    fold._TAKE = f"""
+        WITH taken AS (
+            DELETE FROM pending_event
+            WHERE id IN (SELECT id FROM pending_event ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+            RETURNING {fold.EVENT}
+        )
+        INSERT INTO fold_event SELECT {fold.EVENT}, (occurred_at AT TIME ZONE %s)::date FROM taken
+    """
 
 
 def _skip_late() -> None:
