@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.contrib.auth.hashers import Argon2PasswordHasher
 
     assert settings.DATABASES
-    # The hash of the product, at the least it can cost: as dear as it should be, it was a third of the suite's time.
+    # The product's hash, at the least it can cost: as dear as it should be, it was half the time of tests that sign in.
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
 
