@@ -16,6 +16,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panta_admin.settings")
 
 from django.conf import settings
 
+from panta_admin import broker
+
 # task name, when it runs, seconds after which a waiting message is worthless
 SCHEDULE: tuple[tuple[str, float | crontab, int], ...] = (
     ("analytics.tasks.fold_pending", 5.0, 5),
@@ -37,6 +39,7 @@ def _beat_schedule() -> dict[str, dict[str, Any]]:
     }
 
 
+broker.install()
 app = Celery("panta_admin")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,

@@ -327,6 +327,7 @@ LOGGING = {
             "()": structlog.stdlib.ProcessorFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,  # what Django, Celery and gunicorn log comes with the object
                 structlog.processors.JSONRenderer(),
                 _without_keys,
             ],

@@ -11,6 +11,7 @@ import redis
 from tests.chaos.scene import Dose, Outcome, Scene, check_not_slower
 from tests.chaos.stage import Stage, until
 from tests.chaos.visitor import Visitor
+from tests.chaos.worker_faults import stuck_fold
 
 
 @contextmanager
@@ -43,7 +44,9 @@ def _hung(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def _stopped(stage: Stage) -> Iterator[None]:
-    stage.end_server("valkey", signal.SIGKILL)
+    """Ended while the worker both has a task under way and waits for the next message: what it survives least."""
+    with stuck_fold(stage, "rollup_state"):
+        stage.end_server("valkey", signal.SIGKILL)
     try:
         yield
     finally:

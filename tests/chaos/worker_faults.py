@@ -14,7 +14,7 @@ import psycopg
 from tests.chaos.scene import Dose, Outcome, Scene
 from tests.chaos.stage import Stage, until
 
-_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'monthly_workflow'::regclass"
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = %s::regclass"
 HICCUP_S = 0.2
 _BUSY = """
     SELECT pid FROM pg_stat_activity
@@ -37,7 +37,7 @@ def killed_in_mid_fold(stage: Stage, dose: Dose) -> Outcome:
     with Scene(stage, dose, "worker and beat killed in mid-fold") as scene:
         end = time.monotonic() + dose.seconds
         while not kills or time.monotonic() < end:
-            with _stuck_fold(stage):
+            with stuck_fold(stage, "monthly_workflow"):
                 stage.kill("worker")
                 stage.kill("beat")
             kills += 1
@@ -47,12 +47,12 @@ def killed_in_mid_fold(stage: Stage, dose: Dose) -> Outcome:
 
 
 @contextmanager
-def _stuck_fold(stage: Stage) -> Iterator[None]:
-    """A fold is under way and does not come to its end while this lasts."""
+def stuck_fold(stage: Stage, table: str) -> Iterator[None]:
+    """A fold is under way and does not come to its end while this lasts: it waits to write to the table."""
     with stage.connect() as database, database.transaction():
-        database.execute("LOCK TABLE monthly_workflow IN SHARE MODE")
+        database.execute(f"LOCK TABLE {table} IN SHARE MODE")
         stage.ask_to_fold()
-        until(lambda: stage.query(_WAITING), "a fold waits for its last table")
+        until(lambda: stage.query(_WAITING, table), f"a fold waits for {table}")
         yield
 
 

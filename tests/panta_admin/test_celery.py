@@ -6,12 +6,16 @@ import inspect
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from celery.schedules import crontab
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from panta_admin.celery import app
@@ -66,10 +70,16 @@ def test_clear_sessions_removes_expired_ones_only(db: None) -> None:
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
 
 
-def test_publishing_to_a_hung_broker_gives_up_within_a_second(own_valkey: tuple[subprocess.Popen[bytes], str]) -> None:
-    process, url = own_valkey
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
     address = url.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
     with app.connection_for_write(url=address) as connection:
+        yield connection
+
+
+def test_publishing_to_a_hung_broker_gives_up_within_a_second(own_valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    process, url = own_valkey
+    with connected(url) as connection:
         app.send_task(clear_sessions.name, connection=connection)
         process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
@@ -77,3 +87,19 @@ def test_publishing_to_a_hung_broker_gives_up_within_a_second(own_valkey: tuple[
             with pytest.raises(OperationalError):
                 app.send_task(clear_sessions.name, connection=connection)
         assert time.monotonic() - began < 2
+
+
+def test_work_on_a_closed_connection_is_a_lost_connection(own_valkey: tuple[subprocess.Popen[bytes], str]) -> None:
+    """An error that Celery knows: it connects anew, where by any other it would end (tests/chaos shows how)."""
+    with connected(own_valkey[1]) as connection:
+        channel: Any = connection.channel()
+        lost = connection.connection_errors
+        channel.close()
+        with pytest.raises(lost), channel.conn_or_acquire():
+            pass
+    with connected(own_valkey[1]) as connection:
+        channel = connection.channel()
+        connection.transport.client = None
+        channel._disconnect_pools()
+        with pytest.raises(lost), channel.conn_or_acquire():
+            pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import logging
 import os
 import re
 import subprocess
@@ -10,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.leaks import lines
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPLETE = {
@@ -146,3 +150,17 @@ def test_compose_hands_on_what_the_example_offers() -> None:
         name for name in offered_by_the_example() - made_there - fixed_in_the_image if f"${{{name}" not in compose
     }
     assert missing == set()
+
+
+def test_a_logged_error_says_where_it_happened_and_never_a_key() -> None:
+    key = f"panta_{'k' * 43}"
+    try:
+        raise ValueError(f"not {key}")
+    except ValueError:
+        record = logging.LogRecord("django", logging.ERROR, __file__, 1, "It failed", None, sys.exc_info())
+    (line,) = lines([record])
+    said = json.loads(line)
+    assert said["event"] == "It failed"
+    assert said["exception"].startswith("Traceback")
+    assert "raise ValueError(" in said["exception"]
+    assert key not in line
