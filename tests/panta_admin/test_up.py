@@ -18,6 +18,7 @@ import psutil
 import psycopg
 import pytest
 
+from panta_admin.local.place import tail
 from tests.panta_admin.local.test_environment import (
     PROJECT,
     environment_of,
@@ -95,7 +96,7 @@ def check_nothing_is_left(local: Path, children: list[psutil.Process]) -> None:
     def left() -> list[str]:
         return processes_below(local) + [str(child) for child in children if is_alive(child)]
 
-    assert wait_until(lambda: not left(), 30), left()
+    assert wait_until(lambda: not left(), 30), (left(), [tail(log, 5) for log in local.glob("port-*/*.log")])
 
 
 def test_it_serves_folds_and_ends_with_ctrl_c(local: Path) -> None:
