@@ -117,28 +117,42 @@ class _Known:
     items: Mapping[str, dict[str, int]]
 
 
-def _any(name: str) -> str:
-    """One of the texts of a parameter, a JSON array: of each list psycopg would write every text by itself."""
-    return f"ANY(ARRAY(SELECT json_array_elements_text(%({name})s)))"
+def _looking_up(among: str, limit: str) -> Statement[list[tuple[str, int, str | None, str | None, int]]]:
+    """By the unique keys of person, team, assistant and workflow. `among`: how a column is one of the texts of {}.
+
+    The texts of a parameter are one JSON array: of a list psycopg would write each by itself.
+    """
+
+    def named(column: str, parameter: str) -> str:
+        return f"{column} {among.format(f'SELECT json_array_elements_text(%({parameter})s)')}"
+
+    people = f"""
+        SELECT 'person', person.id, person.external_id, person.email, coalesce(primary_team.team_id, 0)
+        FROM (
+            SELECT id, external_id, email FROM person WHERE {named("external_id", "external_ids")}
+            UNION SELECT id, external_id, email FROM person WHERE {named("email", "emails")}
+        ) person LEFT JOIN LATERAL (
+            SELECT membership.team_id FROM membership JOIN team ON team.id = membership.team_id
+            WHERE membership.user_id = person.id AND membership.is_primary AND team.deleted_at IS NULL {limit}
+        ) primary_team ON true
+    """
+    items = [
+        f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE {named('key', t)}" for t in ("team", "assistant", "workflow")
+    ]
+    return Statement(
+        f"""
+        SELECT json_agg(json_build_array(what, id, key, email, team_id))::text
+        FROM ({" UNION ALL ".join([people, *items])}) known (what, id, key, email, team_id)
+        """,
+        list[tuple[str, int, str | None, str | None, int]],
+    )
 
 
-# Unique keys of person, team, assistant and workflow; membership_one_primary.
-_PEOPLE = f"""
-    SELECT 'person', person.id, person.external_id, person.email, coalesce(primary_team.team_id, 0) FROM person
-    LEFT JOIN (
-        SELECT membership.user_id, membership.team_id FROM membership JOIN team ON team.id = membership.team_id
-        WHERE membership.is_primary AND team.deleted_at IS NULL
-    ) primary_team ON primary_team.user_id = person.id
-    WHERE person.external_id = {_any("external_ids")} OR person.email = {_any("emails")}
-"""
-_ITEMS = [f"SELECT '{t}', id, key, NULL, 0 FROM {t} WHERE key = {_any(t)}" for t in ("team", "assistant", "workflow")]
-_LOOK_UP = Statement(
-    f"""
-    SELECT json_agg(json_build_array(what, id, key, email, team_id))::text
-    FROM ({" UNION ALL ".join([_PEOPLE, *_ITEMS])}) known (what, id, key, email, team_id)
-    """,
-    list[tuple[str, int, str | None, str | None, int]],
-)
+# A few are searched for one after the other, each by an index. For many PostgreSQL may read a table whole and must not
+# compare every row of it with one text after the other, as it does with an array.
+FEW = 20
+_A_FEW = _looking_up("= ANY(ARRAY({}))", "LIMIT 1")
+_MANY = _looking_up("IN ({})", "")
 
 
 def _look_up(asked: _Asked) -> _Known:
@@ -151,7 +165,8 @@ def _look_up(asked: _Asked) -> _Known:
         "workflow": _texts(asked.workflows),
     }
     known = _Known([], {"team": {}, "assistant": {}, "workflow": {}})
-    found = _LOOK_UP.ask({name: msgspec.json.encode(texts) for name, texts in names.items()})
+    statement = _A_FEW if max(map(len, names.values())) <= FEW else _MANY
+    found = statement.ask({name: msgspec.json.encode(texts) for name, texts in names.items()})
     for what, pk, key, email, team_id in found or ():
         if what == "person":
             known.people.append(_Person(pk, key, email, "", team_id))

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from analytics.ingest.draft import EventDraft
-from analytics.ingest.resolve import resolve
+from analytics.ingest.resolve import FEW, resolve
 from analytics.ingest.store import EventRow
 from analytics.models import Assistant, Workflow
 from tests.analytics.ingest.drafts import good
@@ -55,6 +55,19 @@ class TestPeople:
     def test_known_by_id(self) -> None:
         ada = person("u-1", "ada@example.com")
         assert row(user_id="u-1").user_id == ada.pk
+
+    @pytest.mark.parametrize("number", [1, FEW, FEW + 1])
+    def test_any_number_are_known_each_by_what_names_them_and_with_their_team(self, number: int) -> None:
+        sales = Team.objects.create(key="sales", name="Sales")
+        people = [person(f"u-{n}", f"u-{n}@example.com") for n in range(number)]
+        Membership.objects.create(user=people[0], team=sales, is_primary=True)
+        by_id = [good(event_id=f"{p.pk} by id", user_id=p.external_id) for p in people]
+        by_email = [good(event_id=f"{p.pk} by email", email=p.email) for p in people]
+        by_both = [good(event_id=f"{p.pk} by both", user_id=p.external_id, email=p.email) for p in people]
+        for drafts in (by_id, by_email, by_both, by_id + by_email):
+            found = [(row.user_id, row.team_id) for row in rows(*drafts)]
+            assert found == [(p.pk, sales.pk if p == people[0] else 0) for p in people] * (len(drafts) // number)
+        assert User.objects.count() == number
 
     @pytest.mark.parametrize("spelling", ["ada@example.com", "ADA@Example.COM", "ａｄａ@example.com"])
     def test_known_by_email_however_it_is_spelt(self, spelling: str) -> None:
