@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.schedules import crontab
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "panta_admin.settings")
 
 from django.conf import settings
-
-from panta_admin import broker
 
 # task name, when it runs, seconds after which a waiting message is worthless
 SCHEDULE: tuple[tuple[str, float | crontab, int], ...] = (
@@ -39,10 +39,18 @@ def _beat_schedule() -> dict[str, dict[str, Any]]:
     }
 
 
-broker.install()
+def broker_address(redis_url: str) -> str:
+    """Celery spells a unix socket differently from everyone else."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    return f"redis+socket://{parts.path}?{parts.query.replace('db=', 'virtual_host=')}"
+
+
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "panta_admin.broker:Transport"))
 app = Celery("panta_admin")
 app.conf.update(
-    broker_url=settings.CELERY_BROKER_URL,
+    broker_url=broker_address(settings.REDIS_URL),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # a worker waits for its broker for as long as it takes
     # A hung broker must not hold whoever publishes: one attempt, half a second.

@@ -154,12 +154,6 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
 }
-# Celery spells a unix socket differently from everyone else.
-CELERY_BROKER_URL = (
-    f"redis+socket://{_redis.path}?{_redis.query.replace('db=', 'virtual_host=')}"
-    if _redis.scheme == "unix"
-    else REDIS_URL
-)
 
 # --- Usage comes in -----------------------------------------------------------------------------------------------
 # Deliveries that one web process works on at a time: fewer than its threads, so that pages always find one.
@@ -327,11 +321,14 @@ LOGGING = {
             "()": structlog.stdlib.ProcessorFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,  # what Django, Celery and gunicorn log comes with the object
                 structlog.processors.JSONRenderer(),
                 _without_keys,
             ],
-            "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")],
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.processors.format_exc_info,
+            ],
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},

@@ -119,6 +119,7 @@ class _Known:
 
 def _looking_up(among: str, limit: str) -> Statement[list[tuple[str, int, str | None, str | None, int]]]:
     """By the unique keys of person, team, assistant and workflow. `among`: how a column is one of the texts of {}.
+    `limit`: LIMIT 1 looks for the team of one person after the other; without it the memberships may be read at once.
 
     The texts of a parameter are one JSON array: of a list psycopg would write each by itself.
     """

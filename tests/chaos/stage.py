@@ -208,15 +208,11 @@ class Stage:
 
     def ask_to_fold(self, times: int = 1) -> None:
         """The message that beat sends."""
-        from panta_admin.celery import app
+        from panta_admin.celery import app, broker_address
 
-        with app.connection_for_write(url=self._broker) as connection:
+        with app.connection_for_write(url=broker_address(self.valkey.address)) as connection:
             for _ in range(times):
                 app.send_task(FOLD, connection=connection)
-
-    @property
-    def _broker(self) -> str:
-        return self.valkey.address.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
 
     def settle(self, *, alone: bool = False, patience_s: float = PATIENCE_S) -> None:
         """Waits until nothing is pending: folded by those who are there, at once or (`alone`) when beat says so."""

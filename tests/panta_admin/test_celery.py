@@ -18,7 +18,7 @@ from django.utils import timezone
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from panta_admin.celery import app
+from panta_admin.celery import app, broker_address
 from panta_admin.tasks import clear_sessions
 
 
@@ -70,10 +70,14 @@ def test_clear_sessions_removes_expired_ones_only(db: None) -> None:
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
 
 
+def test_celery_gets_a_unix_socket_in_its_own_spelling() -> None:
+    assert broker_address("unix:///run/valkey.sock?db=3") == "redis+socket:///run/valkey.sock?virtual_host=3"
+    assert broker_address(network := "rediss://:secret@redis.example.com:6379/0") == network
+
+
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    address = url.replace("unix://", "redis+socket://").replace("db=", "virtual_host=")
-    with app.connection_for_write(url=address) as connection:
+    with app.connection_for_write(url=broker_address(url)) as connection:
         yield connection
 
 

@@ -81,11 +81,6 @@ def test_sign_on_is_there_once_an_issuer_is_set() -> None:
     assert result.stdout.strip() == "[('https://id.example.com', 'Acme ID')]"
 
 
-def test_celery_gets_a_unix_socket_in_its_own_spelling() -> None:
-    result = load("settings.CELERY_BROKER_URL", REDIS_URL="unix:///run/valkey.sock?db=3")
-    assert result.stdout.strip() == "redis+socket:///run/valkey.sock?virtual_host=3"
-
-
 def test_a_database_behind_a_unix_socket_keeps_its_folder_and_options() -> None:
     expression = "settings.DATABASES['default']['HOST'], settings.DATABASES['default']['OPTIONS']['application_name']"
     result = load(expression, DATABASE_URL="postgresql://panta@/panta?host=/run/Pg&application_name=web")

@@ -29,7 +29,6 @@ from tests.panta_admin.local.test_environment import (
 
 # One after the other in one process: the second start goes on where the first was.
 pytestmark = pytest.mark.xdist_group("up")
-LONGEST_END_S = 45  # gunicorn gives its workers thirty to end politely
 
 
 def free_port() -> int:
@@ -97,7 +96,7 @@ def check_nothing_is_left(local: Path, children: list[psutil.Process]) -> None:
     def left() -> list[str]:
         return processes_below(local) + [str(child) for child in children if is_alive(child)]
 
-    assert wait_until(lambda: not left(), LONGEST_END_S), (left(), [tail(log, 5) for log in local.glob("port-*/*.log")])
+    assert wait_until(lambda: not left(), 30), (left(), [tail(log, 5) for log in local.glob("port-*/*.log")])
 
 
 def test_it_serves_folds_and_ends_with_ctrl_c(local: Path) -> None:
